@@ -1,0 +1,162 @@
+"""The preprocessing contract: what happens to an image between its file and the model.
+
+Training's evaluation, ``evaluate``, ``predict``, the export gate and the service read only this object. It needs
+NumPy and Pillow and no torch, so that every one of them runs the same code.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.data.image import Color, read_image, to_color
+from sightline.errors import DataError
+from sightline.files import write_json
+
+Resize = Literal["crop", "squash", "pad"]
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""Pillow's resampling filters, all with antialiasing when they shrink."""
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contract:
+    """Decode, turn upright, convert, resize, crop, scale: every choice, and the names of the outputs."""
+
+    classes: tuple[str, ...]
+    """Class names in the order of the model's outputs."""
+    color: Color
+    """``rgb`` (three channels) or ``gray`` (one)."""
+    height: int
+    """Height of what the model sees, in pixels."""
+    width: int
+    """Width of what the model sees, in pixels."""
+    resize: Resize
+    """crop: shorter side to ``shorter``, then the center; squash: straight to the size; pad: longer side, then a border."""
+    shorter: int
+    """With ``crop``: the shorter side after resizing, in pixels."""
+    interpolation: str
+    """A key of ``FILTERS``."""
+    mean: tuple[float, ...]
+    """Mean of each channel on pixels scaled to 0-1."""
+    std: tuple[float, ...]
+    """Standard deviation of each channel on pixels scaled to 0-1."""
+    fill: int = 0
+    """With ``pad``: value of the border, 0-255."""
+    version: int = VERSION
+    """Meaning of the fields; a reader refuses versions it does not know."""
+
+    def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise DataError(
+                "preprocessing contract of another version", got=self.version, allowed=[VERSION],
+                hint="use the Sightline version that wrote it",
+            )
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise DataError(
+                f"mean and std need one value per channel ({self.channels} for {self.color})",
+                where="data.mean, data.std",
+                got=f"mean {list(self.mean)}, std {list(self.std)}",
+            )
+        if min(self.std) <= 0:
+            raise DataError("std must be above zero", where="data.std", got=list(self.std))
+
+    @property
+    def channels(self) -> int:
+        """3 for ``rgb``, 1 for ``gray``."""
+        return 3 if self.color == "rgb" else 1
+
+    @property
+    def hash(self) -> str:
+        """Hex SHA-256 over every field; equal hashes mean equal preprocessing and labels."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+    def read(self, source: Path | bytes, name: str = "") -> NDArray[np.uint8]:
+        """Decode a file and give what the model sees: uint8 ``[height, width, channels]``.
+
+        Raises:
+            ImageError: the file cannot be decoded.
+        """
+        return self.pixels(read_image(source, name))
+
+    def pixels(self, image: Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the model sees of an upright image: uint8 ``[height, width, channels]``."""
+        if not isinstance(image, Image.Image):
+            image = Image.fromarray(image)
+        image = self.resized(to_color(image, self.color))
+        array = np.asarray(image)
+        return array[:, :, None] if array.ndim == 2 else array
+
+    def scaled(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model's input: uint8 ``[n, height, width, channels]`` to float32 ``[n, channels, height, width]``."""
+        mean, std = (np.asarray(values, np.float32) for values in (self.mean, self.std))
+        return ((pixels.astype(np.float32) / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+
+    def resized(self, image: Image.Image) -> Image.Image:
+        """Apply the resize rule to an image that already has the right channels."""
+        size, kind = (self.width, self.height), FILTERS[self.interpolation]
+        if image.size == size and (self.resize != "crop" or self.shorter == min(size)):
+            return image
+        if self.resize == "squash":
+            return image.resize(size, kind)
+        width, height = image.size
+        if self.resize == "pad":
+            scale = min(self.width / width, self.height / height)
+            inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+            paper = Image.new(image.mode, size, (self.fill,) * self.channels if self.channels > 1 else self.fill)
+            left_top = ((self.width - inner[0]) // 2, (self.height - inner[1]) // 2)
+            paper.paste(image.resize(inner, kind), left_top)
+            return paper
+        short = min(width, height)
+        if short != self.shorter:
+            width, height = (max(1, side * self.shorter // short) for side in (width, height))
+            image = image.resize((width, height), kind)
+        left, top = round((width - self.width) / 2), round((height - self.height) / 2)
+        return image.crop((left, top, left + self.width, top + self.height))
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary with every field."""
+        plain = dataclasses.asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> "Contract":
+        """The contract that ``as_dict`` described.
+
+        Raises:
+            DataError: a field is missing or unknown.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(document) != names:
+            wrong = sorted(set(document) ^ names)
+            raise DataError("not a preprocessing contract", got=f"missing or unknown fields: {', '.join(wrong)}")
+        lists = {key: tuple(document[key]) for key in ("classes", "mean", "std")}
+        return cls(**(document | lists))
+
+    def save(self, path: Path) -> None:
+        """Write the contract and its hash as JSON."""
+        write_json(path, self.as_dict() | {"hash": self.hash})
+
+    @classmethod
+    def load(cls, path: Path) -> "Contract":
+        """Read what ``save`` wrote.
+
+        Raises:
+            DataError: the file is no contract, or was changed by hand so that its hash no longer fits.
+        """
+        document = json.loads(path.read_text(encoding="utf-8"))
+        stored = document.pop("hash", None)
+        contract = cls.from_dict(document)
+        if stored != contract.hash:
+            raise DataError("the preprocessing contract was changed", where=str(path), hint="restore the file")
+        return contract

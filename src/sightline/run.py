@@ -1,0 +1,130 @@
+"""A run: the folder that holds everything about one training.
+
+::
+
+    RUN/
+    ├── config.yaml          every setting, with where it came from as a comment
+    ├── run.json             command, versions, machine, what auto chose and why, state
+    ├── split.csv            path, label, part and SHA-256 of every image
+    ├── contract.json        the preprocessing contract
+    ├── records.jsonl        what happened at each step, one JSON object a line
+    ├── checkpoints/         index.json names the last, the best and their checksums
+    ├── predictions/         PART.npz: logits and labels, measured as often as you like; PART.json: the figures
+    ├── plots/               PNG pictures of the curves
+    ├── tensorboard/         event files
+    └── report.html          all of it on one page
+"""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import RunError
+from sightline.files import write_json
+
+
+class Run:
+    """Paths and small documents of a run folder. Opening one reads nothing but its existence."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "config.yaml"
+        self.info_file = folder / "run.json"
+        self.split = folder / "split.csv"
+        self.contract = folder / "contract.json"
+        self.records = folder / "records.jsonl"
+        self.checkpoints = folder / "checkpoints"
+        self.plots = folder / "plots"
+        self.tensorboard = folder / "tensorboard"
+        self.report = folder / "report.html"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def predictions(self, part: str) -> Path:
+        """Stored predictions of a part (or of another data set under that name)."""
+        return self.folder / "predictions" / f"{part}.npz"
+
+    def figures(self, part: str) -> Path:
+        """The figures measured on those predictions."""
+        return self.folder / "predictions" / f"{part}.json"
+
+    @classmethod
+    def create(cls, folder: Path) -> "Run":
+        """Make the folder of a new run.
+
+        Raises:
+            RunError: the folder already holds something, or cannot be made.
+        """
+        run = cls(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if run.config.exists():
+                raise RunError(
+                    f"{folder} already holds a run",
+                    hint=f"sightline resume {folder}, or choose another folder with --run",
+                )
+            if any(folder.iterdir()):
+                raise RunError(f"{folder} is not empty", hint="choose another folder with --run")
+        except OSError as error:
+            raise RunError(f"cannot make the run folder {folder}", got=error.strerror or str(error)) from error
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """The run in a folder.
+
+        Raises:
+            RunError: there is no run there.
+        """
+        run = cls(folder)
+        if not run.config.is_file():
+            kind = "has no config.yaml" if folder.is_dir() else "does not exist"
+            raise RunError(
+                f"{folder} is not a run: it {kind}", hint="give the folder that `sightline train … --run DIR` made"
+            )
+        return run
+
+    def info(self) -> dict[str, Any]:
+        """What ``run.json`` holds; empty before the first ``note``."""
+        if not self.info_file.exists():
+            return {}
+        try:
+            return json.loads(self.info_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError("run.json is damaged", where=str(self.info_file), got=str(error)) from error
+
+    def note(self, **entries: Any) -> None:
+        """Add entries to ``run.json``, replacing those of the same name."""
+        write_json(self.info_file, self.info() | entries)
+
+    def read_records(self) -> list[dict[str, Any]]:
+        """All records so far, oldest first; a last line that is still being written is left out."""
+        if not self.records.exists():
+            return []
+        with self.records.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder at the same time.
+
+        Raises:
+            RunError: another process is training here.
+        """
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunError(f"{self.folder} is in use by another process", hint="wait for it to end") from error
+            yield
+
+
+def next_run_folder(parent: Path, data: str, model: str) -> Path:
+    """A folder name that is free: ``runs/001-digits-cnn``, counting on from what is there."""
+    taken = [int(entry.name[:3]) for entry in parent.glob("[0-9][0-9][0-9]-*")] if parent.is_dir() else []
+    safe = "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in word).strip("-") for word in (data, model))
+    return parent / f"{max(taken, default=0) + 1:03d}-{safe}"

@@ -1,0 +1,101 @@
+"""Settings of the training stage."""
+
+import dataclasses
+import re
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, Predicate
+
+
+def is_duration(text: str) -> bool:
+    """Whether the text is a duration: 5ep (epochs), 500st (optimizer steps) or 10% (of the run)."""
+    return re.fullmatch(r"\d+(\.\d+)?(ep|st|%)", text) is not None
+
+
+Duration = Annotated[str, Predicate(is_duration)]
+Positive = Annotated[int, Ge(1)]
+NotNegative = Annotated[float, Ge(0.0)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """What the training minimises."""
+
+    name: str = "cross_entropy"
+    """cross_entropy, or your own "my_file:make_loss"."""
+    label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
+    """Share of the target spread evenly over all classes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """How gradients become steps."""
+
+    name: str = "adamw"
+    """adamw, sgd, or your own "my_file:make_optimizer"."""
+    weight_decay: NotNegative | Literal["auto"] = "auto"
+    """Decoupled (adamw) or L2 (sgd) decay of matrices and filters; norms and biases are never decayed."""
+    momentum: Annotated[float, Ge(0.0), Lt(1.0)] = 0.9
+    """Momentum of sgd."""
+    nesterov: bool = True
+    """Nesterov's form of momentum, for sgd."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of the running mean and square of the gradient, for adamw."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """How the learning rate moves."""
+
+    name: str = "cosine"
+    """cosine, constant, or your own "my_file:schedule"."""
+    warmup: Duration | Literal["auto"] = "auto"
+    """Linear rise from zero before the schedule begins: 5ep, 500st or 10%."""
+    final: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
+    """Learning rate at the end of cosine, as a share of the peak."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long, how fast, with what."""
+
+    epochs: Positive | Literal["auto"] = "auto"
+    """Passes over the training part."""
+    steps: Positive | None = None
+    """Optimizer steps, in place of epochs."""
+    batch_size: Positive | Literal["auto"] = "auto"
+    """Samples of one optimizer step, over all ranks and micro-batches."""
+    accumulate: Positive = 1
+    """Micro-batches that one step is computed in, to save memory. The result is that of the whole batch."""
+    lr: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
+    """Peak learning rate."""
+    loss: LossConfig = LossConfig()
+    """What the training minimises."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """How gradients become steps."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """How the learning rate moves."""
+    clip: Annotated[float, Gt(0.0)] | None = None
+    """Largest norm of the gradient over all parameters; larger ones are scaled down to it."""
+    ema: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
+    """Decay of a moving average of the weights; where set, evaluation and export use the average."""
+    freeze: Duration = "0ep"
+    """Train only the head for so long, then everything: 3ep, 500st, 100%."""
+    layer_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
+    """Learning rate of each layer as a share of that of the layer above it, from the head down."""
+    patience: Duration | None = None
+    """Stop when the validation score has not improved for so long: 5ep, 500st."""
+    evaluate: Duration = "1ep"
+    """How often to evaluate on the validation part."""
+    save: Duration = "1ep"
+    """How often to write a checkpoint; also after each evaluation that is the best so far."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model."""
+    layout: Literal["auto", "contiguous", "channels_last"] = "auto"
+    """Memory layout of images and filters; auto: measured together with the precision."""
+    device: str = "auto"
+    """cpu, cuda or cuda:1; auto: a CUDA device where there is one."""
+    threads: Positive | Literal["auto"] = "auto"
+    """CPU threads of one process; auto: the cores this process may use, shared by the ranks of this machine."""
+    tensorboard: bool = True
+    """Write TensorBoard event files into the run."""
