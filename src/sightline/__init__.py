@@ -1,0 +1,73 @@
+"""Sightline carries a vision model through its whole life: check, split, train, evaluate, export.
+
+The names below are the public interface. Each is loaded when it is first used, so that ``import sightline`` costs
+nothing and an environment without torch can use what needs none.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sightline.config import RunConfig as RunConfig
+    from sightline.data.contract import Contract as Contract
+    from sightline.data.read import read as read
+    from sightline.data.samples import Samples as Samples
+    from sightline.data.torch_transform import torch_transform as torch_transform
+    from sightline.errors import SightlineError as SightlineError
+    from sightline.evaluation.metrics import measure as measure
+    from sightline.evaluation.predictions import Predictions as Predictions
+    from sightline.export.bundle import Bundle as Bundle
+    from sightline.findings import Finding as Finding
+    from sightline.records import Record as Record
+    from sightline.run import Run as Run
+    from sightline.workflow.check import check_data as check
+    from sightline.workflow.evaluate import evaluate_run as evaluate
+    from sightline.workflow.export import export_run as export
+    from sightline.workflow.predict import predict_run as predict
+    from sightline.workflow.report import report_run as report
+    from sightline.workflow.split import split_data as split
+    from sightline.workflow.train import resume_run as resume
+    from sightline.workflow.train import train_run as train
+    from sightline.workflow.trained import open_trained as open_trained
+
+_HOMES = {
+    "Bundle": "export.bundle",
+    "Contract": "data.contract",
+    "Finding": "findings",
+    "Predictions": "evaluation.predictions",
+    "Record": "records",
+    "Run": "run",
+    "RunConfig": "config",
+    "Samples": "data.samples",
+    "SightlineError": "errors",
+    "check": "workflow.check:check_data",
+    "evaluate": "workflow.evaluate:evaluate_run",
+    "export": "workflow.export:export_run",
+    "measure": "evaluation.metrics",
+    "open_trained": "workflow.trained",
+    "predict": "workflow.predict:predict_run",
+    "read": "data.read",
+    "report": "workflow.report:report_run",
+    "resume": "workflow.train:resume_run",
+    "split": "workflow.split:split_data",
+    "torch_transform": "data.torch_transform",
+    "train": "workflow.train:train_run",
+}
+"""Where each public name lives: ``module`` under this package, or ``module:other name``."""
+
+__all__ = [  # noqa: PLE0604  strings, though the linter cannot see it
+    *_HOMES
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sightline' has no attribute '{name}'")
+    home, _, other = _HOMES[name].partition(":")
+    value = getattr(importlib.import_module(f"sightline.{home}"), other or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

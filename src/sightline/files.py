@@ -57,6 +57,14 @@ def write_json(path: Path, document: Any) -> None:
         file.write("\n")
 
 
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: ``$SIGHTLINE_CACHE``, else the user's cache folder."""
+    own = os.environ.get("SIGHTLINE_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "sightline"
+
+
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:

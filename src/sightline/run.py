@@ -123,8 +123,8 @@ class Run:
             yield
 
 
-def next_run_folder(parent: Path, data: str, model: str) -> Path:
-    """A folder name that is free: ``runs/001-digits-cnn``, counting on from what is there."""
+def next_run_folder(parent: Path, name: str) -> Path:
+    """A folder that is free: ``runs/001-digits``, counting on from what is there."""
     taken = [int(entry.name[:3]) for entry in parent.glob("[0-9][0-9][0-9]-*")] if parent.is_dir() else []
-    safe = "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in word).strip("-") for word in (data, model))
+    safe = "".join(c if c.isalnum() or c in "._" else "-" for c in name).strip("-") or "data"
     return parent / f"{max(taken, default=0) + 1:03d}-{safe}"

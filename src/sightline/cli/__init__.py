@@ -1,0 +1,70 @@
+"""The command line: one file a verb, loaded when it is called. Nothing here imports torch."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from sightline.errors import SightlineError
+
+VERBS = ("demo", "check", "split", "train", "resume", "evaluate", "predict", "export", "report")
+"""The verbs, in the order in which a model lives."""
+
+
+class _Verbs(click.Group):
+    """Finds a verb's command in the file of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        return importlib.import_module(f"sightline.cli.{cmd_name}").command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from sightline.errors import did_you_mean  # noqa: PLC0415  only for a misspelt verb
+
+            guess = did_you_mean(args[0], VERBS)
+            ctx.fail(f"unknown verb '{args[0]}'. {guess} Verbs: {', '.join(VERBS)}".replace("  ", " "))
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  only for --version
+
+        click.echo(f"sightline {version('sightline')}")
+        ctx.exit()
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def sightline() -> None:
+    """Carry a vision model through its whole life: data, training, evaluation, export.
+
+    Start with `sightline demo`, or with your own images in one folder a class: `sightline train FOLDER`.
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point of the console script."""
+    # Threads that wait for each other asleep instead of spinning: on a busy machine a training step is several times
+    # faster, on an idle one as fast. Must be said before torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        sightline.main(standalone_mode=True)
+    except SightlineError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "sightline":
+            raise
+        click.echo(f'error: {error.name} is not installed\n  next: pip install "sightline[train]"', err=True)
+        sys.exit(1)

@@ -7,6 +7,7 @@ NumPy and Pillow and no torch, so that every one of them runs the same code.
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.image import Color, read_image, to_color
-from sightline.errors import DataError
+from sightline.data.image import Color, read_image, to_color, upright
+from sightline.errors import DataError, ImageError
 from sightline.files import write_json
 
 Resize = Literal["crop", "squash", "pad"]
@@ -42,7 +43,7 @@ class Contract:
     width: int
     """Width of what the model sees, in pixels."""
     resize: Resize
-    """crop: shorter side to ``shorter``, then the center; squash: straight to the size; pad: longer side, then a border."""
+    """crop: shorter side to ``shorter``, then the center; squash: to the size; pad: longer side, then a border."""
     shorter: int
     """With ``crop``: the shorter side after resizing, in pixels."""
     interpolation: str
@@ -59,17 +60,18 @@ class Contract:
     def __post_init__(self) -> None:
         if self.version != VERSION:
             raise DataError(
-                "preprocessing contract of another version", got=self.version, allowed=[VERSION],
+                "preprocessing contract of another version",
+                got=self.version,
+                allowed=[VERSION],
                 hint="use the Sightline version that wrote it",
             )
-        if not len(self.mean) == len(self.std) == self.channels:
+        faults = _faults(self)
+        if faults:
             raise DataError(
-                f"mean and std need one value per channel ({self.channels} for {self.color})",
-                where="data.mean, data.std",
-                got=f"mean {list(self.mean)}, std {list(self.std)}",
+                "the preprocessing contract cannot be honoured",
+                got="; ".join(faults),
+                hint="see data.image_size, data.color, data.resize, data.interpolation, data.mean and data.std",
             )
-        if min(self.std) <= 0:
-            raise DataError("std must be above zero", where="data.std", got=list(self.std))
 
     @property
     def channels(self) -> int:
@@ -85,16 +87,28 @@ class Contract:
         """Decode a file and give what the model sees: uint8 ``[height, width, channels]``.
 
         Raises:
-            ImageError: the file cannot be decoded.
+            ImageError: the file cannot be decoded, or its pixels have no agreed range. Names the file.
         """
-        return self.pixels(read_image(source, name))
+        image = read_image(source, name)
+        try:
+            return self._seen(image)
+        except ImageError as error:
+            where = name or (str(source) if isinstance(source, Path) else "")
+            raise ImageError(error.what, where=where, got=error.got, allowed=error.allowed) from error
 
     def pixels(self, image: Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the model sees of an upright image: uint8 ``[height, width, channels]``."""
+        """What the model sees of an image: uint8 ``[height, width, channels]``.
+
+        Args:
+            image: a Pillow image, which is turned upright by its EXIF tag where that was not done yet; or uint8
+                pixels ``[h, w]``, ``[h, w, 1]`` (gray) or ``[h, w, 3]`` (RGB).
+        """
         if not isinstance(image, Image.Image):
-            image = Image.fromarray(image)
-        image = self.resized(to_color(image, self.color))
-        array = np.asarray(image)
+            image = Image.fromarray(image[:, :, 0] if image.shape[2:] == (1,) else image)
+        return self._seen(upright(image))
+
+    def _seen(self, image: Image.Image) -> NDArray[np.uint8]:
+        array = np.asarray(self.resized(to_color(image, self.color)))
         return array[:, :, None] if array.ndim == 2 else array
 
     def scaled(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -127,21 +141,28 @@ class Contract:
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary with every field."""
         plain = dataclasses.asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+        lists = {"classes": list(self.classes)}
+        # As floats, so that a mean of 0 and one of 0.0 are the same contract.
+        lists |= {"mean": [float(value) for value in self.mean], "std": [float(value) for value in self.std]}
+        return plain | lists
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Contract":
         """The contract that ``as_dict`` described.
 
         Raises:
-            DataError: a field is missing or unknown.
+            DataError: a field is missing, unknown, or has a value that cannot be honoured.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         if set(document) != names:
             wrong = sorted(set(document) ^ names)
             raise DataError("not a preprocessing contract", got=f"missing or unknown fields: {', '.join(wrong)}")
-        lists = {key: tuple(document[key]) for key in ("classes", "mean", "std")}
-        return cls(**(document | lists))
+        values = dict(document)
+        for key in ("classes", "mean", "std"):
+            if not isinstance(values[key], list):
+                raise DataError("not a preprocessing contract", got=f"{key} is no list")
+            values[key] = tuple(values[key])
+        return cls(**values)
 
     def save(self, path: Path) -> None:
         """Write the contract and its hash as JSON."""
@@ -154,9 +175,42 @@ class Contract:
         Raises:
             DataError: the file is no contract, or was changed by hand so that its hash no longer fits.
         """
-        document = json.loads(path.read_text(encoding="utf-8"))
-        stored = document.pop("hash", None)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            stored = document.pop("hash", None)
+        except OSError as error:
+            raise DataError("cannot read the preprocessing contract", where=str(path), got=error.strerror) from error
+        except (ValueError, AttributeError, TypeError) as error:
+            raise DataError("not a preprocessing contract", where=str(path), got=str(error)) from error
         contract = cls.from_dict(document)
         if stored != contract.hash:
             raise DataError("the preprocessing contract was changed", where=str(path), hint="restore the file")
         return contract
+
+
+def _faults(contract: Contract) -> list[str]:
+    """What no code could honour; a contract may come from a file that anybody wrote."""
+    names: tuple[Any, ...] = contract.classes
+    sizes: list[Any] = [contract.height, contract.width, contract.shorter, contract.fill]
+    scales: list[Any] = [*contract.mean, *contract.std]
+    if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+        return ["classes are not distinct names"]
+    if not all(type(size) is int for size in sizes):
+        return ["height, width, shorter and fill are not all whole numbers"]
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in scales):
+        return ["mean and std are not all finite numbers"]
+    found: list[str] = []
+    choices = (("color", ("rgb", "gray")), ("resize", ("crop", "squash", "pad")), ("interpolation", tuple(FILTERS)))
+    for key, allowed in choices:
+        if getattr(contract, key) not in allowed:
+            found.append(f"{key} {getattr(contract, key)!r} is none of {', '.join(allowed)}")
+    if min(contract.height, contract.width) < 1 or not 0 <= contract.fill <= 255:
+        found.append(f"a size of {contract.height} x {contract.width} with border {contract.fill}")
+    if contract.resize == "crop" and contract.shorter < max(contract.height, contract.width):
+        found.append(f"a shorter side of {contract.shorter} does not cover {contract.height} x {contract.width}")
+    if not len(contract.mean) == len(contract.std) == contract.channels:
+        count = f"one value per channel ({contract.channels} for {contract.color})"
+        found.append(f"mean and std need {count}, not {list(contract.mean)} and {list(contract.std)}")
+    if min(contract.std, default=1) <= 0:
+        found.append(f"std must be above zero, not {list(contract.std)}")
+    return found

@@ -7,18 +7,28 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from sightline.errors import ImageError
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2 .avif".split()
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".avif"}
 )
 """Endings of image files, in lower case; files may write them in any case."""
 
 Color = Literal["rgb", "gray"]
 
-_FAULTS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError, MemoryError)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How to undo each EXIF orientation."""
 
 
 def is_image_name(name: str) -> bool:
@@ -47,10 +57,10 @@ def read_image(source: Path | bytes, name: str = "") -> Image.Image:
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(raw))
             image.load()
-            return _upright(image)
+            return upright(image)
     except UnidentifiedImageError as error:
         raise ImageError(f"{label} is not an image", got=f"{len(raw)} bytes that no decoder knows") from error
-    except _FAULTS as error:
+    except Exception as error:  # damaged files make decoders raise nearly anything, RuntimeError and struct.error too
         raise ImageError(f"{label} cannot be decoded", got=_reason(error)) from error
 
 
@@ -58,11 +68,11 @@ def to_color(image: Image.Image, color: Color) -> Image.Image:
     """The image in 8-bit RGB or gray: alpha over white, 16 bits by their upper 8, palettes expanded.
 
     Raises:
-        ImageError: pixels are floating point or 32-bit, which have no agreed range.
+        ImageError: pixels are floating point, 32-bit or L*a*b*, which have no agreed range.
     """
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8), "L")
-    if image.mode in ("I", "F"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F", "LAB"):
         raise ImageError("pixels have no agreed range", got=f"mode {image.mode}", allowed=["8 or 16 bits a channel"])
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -71,11 +81,20 @@ def to_color(image: Image.Image, color: Color) -> Image.Image:
     return image.convert("L" if color == "gray" else "RGB")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; an EXIF block that cannot be parsed counts as none."""
-    with contextlib.suppress(*_FAULTS, KeyError, TypeError, AttributeError):
-        return ImageOps.exif_transpose(image)
-    return image
+def upright(image: Image.Image) -> Image.Image:
+    """The image as a person sees it: the EXIF orientation applied and its tag dropped, so that twice is as once.
+
+    An EXIF block that cannot be parsed counts as none.
+    """
+    orientation = None
+    with contextlib.suppress(Exception):  # a damaged block makes Pillow raise nearly anything
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    if orientation not in _TURNS:
+        return image
+    turned = image.transpose(_TURNS[orientation])
+    for block in ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"):
+        turned.info.pop(block, None)
+    return turned
 
 
 def _reason(error: BaseException) -> str:

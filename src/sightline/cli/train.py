@@ -1,0 +1,44 @@
+"""``sightline train``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sightline.workflow.train import Trained
+
+
+@click.command("train")
+@click.argument("data", required=False)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Settings in a YAML file.")
+@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting; goes over the file.")
+@click.option("--run", type=click.Path(path_type=Path), help="Folder for the run.  [default: runs/NNN-NAME]")
+def command(data: str | None, config: Path | None, settings: tuple[str, ...], run: Path | None) -> None:
+    """Train a model on DATA: a folder with one folder a class, an archive of it, a CSV, or idx files.
+
+    \b
+    sightline train photos/
+    sightline train photos.csv -s model.name=resnet18 -s train.epochs=10 --run runs/first
+    """
+    from sightline.workflow.say import Say  # noqa: PLC0415  the libraries behind it are slow to import
+    from sightline.workflow.train import train_run  # noqa: PLC0415
+
+    conclude(train_run(data, config=config, settings=list(settings), run=run, say=Say()))
+
+
+def conclude(trained: "Trained") -> None:
+    """Print what ``train`` and ``resume`` end with, and exit with 130 after Ctrl-C."""
+    from sightline import distributed  # noqa: PLC0415
+
+    folder = trained.run.folder
+    if distributed.is_main():
+        words = {"finished": "finished", "patience": "stopped early: the validation score no longer improves"}
+        click.echo(f"{words.get(trained.ended, f'interrupted by {trained.ended}')} after {trained.step} steps", err=True)
+        click.echo(f"run {folder}")
+        click.echo(f"weights_sha256 {trained.weights_sha256}")
+        verb = "resume" if trained.interrupted else "evaluate"
+        click.echo(f"next: sightline {verb} {folder}", err=True)
+    distributed.finish()
+    if trained.ended == "SIGINT":
+        raise SystemExit(130)

@@ -1,0 +1,254 @@
+"""A CSV with one row per image: its path and label, and optionally its part, group and weight."""
+
+import csv
+import dataclasses
+import math
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.formats.archive import unpacked
+from sightline.data.formats.columns import Columns
+from sightline.data.formats.folders import top_folder
+from sightline.data.formats.parts import PART_WORDS, part_of, require_same_classes, require_two_classes
+from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.errors import DataError, shortened
+
+COLUMNS = {
+    "path": ("path", "image_id", "filename"),
+    "label": ("label", "class", "target"),
+    "split": ("split", "part"),
+    "group": ("group",),
+    "weight": ("weight",),
+}
+"""Names of the columns, in any case; of several for the same thing the first in this order is read."""
+DELIMITERS = (",", ";", "\t")
+"""Characters that may stand between the fields; the header tells which."""
+
+
+def read_csv(path: Path, root: str = "") -> Samples:
+    """Samples from a CSV, in the order of its rows; classes and groups are sorted by name.
+
+    Args:
+        path: the CSV, in UTF-8 with or without a byte order mark.
+        root: folder or archive that its paths are relative to; empty: the folder of the CSV.
+
+    Raises:
+        DataError: a column is missing, rows are wrong (names the lines), files are missing (names the first ones).
+        SplitError: the parts do not hold the same classes.
+    """
+    folder = Path(os.path.abspath(_root_folder(root) if root else path.parent))  # noqa: PTH100 - keeps links
+    rows = _Rows(path, folder)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows.read(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path.name} as CSV", where=str(path.parent), got=str(error)) from error
+    return rows.samples()
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a CSV with a path and a label column."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            found = _fields(file.readline())[1]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return {"path", "label"} <= set(found)
+
+
+class _Rows:
+    """The rows read so far. Faults are collected with their lines, so that one message names them all."""
+
+    def __init__(self, path: Path, root: Path):
+        self.path, self.root = path, root
+        # Archives often hold one folder around it all, which the paths may name or not.
+        self.bases = list(dict.fromkeys([str(root), str(root / top_folder(root))]))
+        self.above = str(root).rstrip("/") + "/"
+        self.columns, self.lines = Columns(), array("i")
+        self.classes, self.groups = dict[str, int](), dict[str, int]()
+        self.group, self.weight = array("i"), array("f")
+        self.faults: dict[str, list[str]] = {}
+        self.missing: list[str] = []
+        self.found: dict[str, int] = {}
+
+    def read(self, file: Iterator[str]) -> None:
+        """Read the header and every row."""
+        delimiter, self.found, width = _header(next(file, ""), self.path)
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        for row in reader:
+            line = reader.line_num + 1
+            if not any(field.strip() for field in row):
+                continue
+            if len(row) != width:
+                self.fault(f"not {width} fields", line, len(row))
+                continue
+            self.add({key: row[place].strip() for key, place in self.found.items()}, line)
+
+    def add(self, row: dict[str, str], line: int) -> None:
+        """Take one row, or note its faults."""
+        if not row["path"]:
+            self.fault("no path", line)
+            return
+        if not row["label"]:
+            self.fault("no label", line)
+        part = part_of(row.get("split", ""))
+        if row.get("split") and part is None:
+            self.fault("unknown split", line, row["split"])
+        if "group" in row:
+            self.group.append(self.groups.setdefault(row["group"], len(self.groups)))
+            if not row["group"]:
+                self.fault("no group", line)
+        if "weight" in row:
+            self.weight.append(_weight(row["weight"]))
+            if math.isnan(self.weight[-1]):
+                self.fault("weight is no number from 0 up", line, row["weight"])
+        label = self.classes.setdefault(row["label"], len(self.classes))
+        self.columns.add(self.located(row["path"]), label, UNASSIGNED if part is None else PARTS.index(part))
+        self.lines.append(line)
+
+    def located(self, text: str) -> str:
+        """The path below the root with forward slashes, or absolute where it lies elsewhere; notes missing files."""
+        for base in self.bases:
+            whole = os.path.normpath(os.path.join(base, text))  # noqa: PTH118 - a Path per row takes twice the time
+            if os.path.isfile(whole):  # noqa: PTH113
+                break
+        else:
+            self.missing.append(text)
+            whole = os.path.normpath(self.root / text)
+        return whole.removeprefix(self.above)
+
+    def fault(self, kind: str, line: int, got: object = "") -> None:
+        """Note a fault of a row."""
+        self.faults.setdefault(kind, []).append(f"line {line}" + (f" ({got!r})" if got != "" else ""))
+
+    def samples(self) -> Samples:
+        """Everything read, if there was no fault.
+
+        Raises:
+            DataError: faults in rows, missing files, no rows, one class only.
+            SplitError: the parts do not hold the same classes.
+        """
+        plain = self.columns.samples(self.root, (), "csv", ())
+        self.note_repeats(plain)
+        if "unknown split" not in self.faults and (plain.parts != UNASSIGNED).any():
+            for row in np.flatnonzero(plain.parts == UNASSIGNED).tolist():
+                self.fault("no split, though other rows have one", self.lines[row])
+        self.require_sound()
+        classes, labels = _by_name(self.classes, plain.labels)
+        require_two_classes(classes, str(self.path))
+        given = [part for part in range(len(PARTS)) if (plain.parts == part).any()]
+        used = {PARTS[part]: [classes[code] for code in np.unique(labels[plain.parts == part])] for part in given}
+        require_same_classes(used, str(self.path))
+        group_names, groups = _by_name(self.groups, np.frombuffer(self.group, np.int32))
+        return dataclasses.replace(
+            plain,
+            labels=labels,
+            classes=classes,
+            groups=groups if "group" in self.found else None,
+            group_names=group_names,
+            weights=np.frombuffer(self.weight, np.float32) if "weight" in self.found else None,
+        )
+
+    def note_repeats(self, plain: Samples) -> None:
+        """Note paths that stand on several lines: found by hash, so that a million paths need no set of strings."""
+        hashes = np.fromiter((hash(path) for path in plain.paths), np.int64, len(plain))
+        values, counts = np.unique(hashes, return_counts=True)
+        rows_of: dict[str, list[int]] = {}
+        for row in np.flatnonzero(np.isin(hashes, values[counts > 1])).tolist():
+            rows_of.setdefault(plain.paths[row], []).append(row)
+        names = list(self.classes)
+        for path, rows in rows_of.items():
+            if len(rows) > 1:
+                labels = dict.fromkeys(names[plain.labels[row]] for row in rows)
+                kind = "path listed twice" if len(labels) == 1 else "path listed with two labels"
+                lines = ", ".join(str(self.lines[row]) for row in rows)
+                self.faults.setdefault(kind, []).append(f"lines {lines} ({path!r}: {', '.join(labels)})")
+
+    def require_sound(self) -> None:
+        """Raise what was noted.
+
+        Raises:
+            DataError: faults in rows, missing files, or no rows.
+        """
+        if self.faults:
+            raise DataError(
+                f"{self.path.name} has faulty rows",
+                where=str(self.path),
+                got="; ".join(f"{kind}: {shortened(lines)}" for kind, lines in self.faults.items()),
+                allowed=sorted(PART_WORDS) if "unknown split" in self.faults else (),
+                hint="correct these rows: one row per image, with every field filled in",
+            )
+        if self.missing:
+            count = len(self.missing)
+            raise DataError(
+                f"{count} of {len(self.columns)} files in {self.path.name} are missing",
+                where=f"below {self.root}",
+                got=shortened(self.missing),
+                hint="paths include the file ending; data.root names the folder or archive that they are relative to",
+            )
+        if not len(self.columns):
+            raise DataError(f"no images in {self.path.name}", where=str(self.path), got="a header and no rows")
+
+
+def _root_folder(root: str) -> Path:
+    path = Path(root).expanduser()
+    if not path.exists():
+        raise DataError(f"the folder or archive {root} does not exist", where="data.root")
+    return path if path.is_dir() else unpacked(path)
+
+
+def _header(line: str, path: Path) -> tuple[str, dict[str, int], int]:
+    """Delimiter, place of each column that is known, and the number of columns."""
+    delimiter, found, names = _fields(line)
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path.name} names a column twice", where=str(path), got=", ".join(repeated))
+    for wanted in ("path", "label"):
+        if wanted not in found:
+            raise DataError(
+                f"{path.name} has no {wanted} column",
+                where=str(path),
+                got=f"columns {', '.join(names)}" if any(names) else "no header",
+                allowed=COLUMNS[wanted],
+                hint="name the columns in the first line",
+            )
+    return delimiter, found, len(names)
+
+
+def _fields(line: str) -> tuple[str, dict[str, int], list[str]]:
+    """The delimiter that makes most of a header, the place of each column that is known, and all names."""
+    best: tuple[str, dict[str, int], list[str]] = (",", {}, [])
+    for delimiter in DELIMITERS:
+        names = [
+            name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+        ]
+        found = {
+            key: names.index(next(word for word in words if word in names))
+            for key, words in COLUMNS.items()
+            if set(words) & set(names)
+        }
+        if (len(found), len(names)) > (len(best[1]), len(best[2])):
+            best = (delimiter, found, names)
+    return best
+
+
+def _weight(text: str) -> float:
+    """The number, or NaN where it is none, not finite as float32, or negative."""
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if 0 <= value <= float(np.finfo(np.float32).max) else math.nan
+
+
+def _by_name(places: dict[str, int], codes: NDArray[np.int32]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Names in sorted order, and the codes (places of first appearance) as places in that order."""
+    names = tuple(sorted(places))
+    order = np.empty(len(names), np.int32)
+    order[[places[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+    return names, order[codes]

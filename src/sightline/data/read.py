@@ -1,0 +1,158 @@
+"""``read(path)``: whatever holds the images becomes ``Samples``."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sightline.data.formats.archive import unpacked
+from sightline.data.formats.folders import has_class_folders, read_folders
+from sightline.data.formats.idx import is_images_name, read_idx
+from sightline.data.formats.members import SUFFIXES, is_archive_name
+from sightline.data.formats.parts import part_of
+from sightline.data.formats.table import is_table, read_csv
+from sightline.data.formats.walk import listing, subfolders
+from sightline.data.image import is_image_name
+from sightline.data.samples import Samples
+from sightline.errors import ConfigError, DataError, PlugError, SightlineError, did_you_mean
+from sightline.plug import is_plug, resolve
+
+TABLES = (".csv", ".tsv")
+"""Endings of tables, in lower case."""
+
+
+def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
+    """Samples from a folder, an archive, a CSV or idx files.
+
+    Args:
+        path: the folder or file.
+        reader: ``auto``, a key of ``READERS``, or ``my_file:thing``, a callable that takes the path.
+        root: for a CSV: folder or archive that its paths are relative to; empty: the folder of the CSV.
+
+    Raises:
+        DataError: there is nothing at the path, or it cannot be used; says which file, line or class.
+        SplitError: the parts do not hold the same classes.
+        ConfigError: ``root`` has no effect with this reader.
+        PlugError: the reader is unknown, or the user's own fails.
+    """
+    place = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - links stay as the user wrote them
+    if not place.exists():
+        near = did_you_mean(place.name, os.listdir(place.parent)) if place.parent.is_dir() else ""  # noqa: PTH208
+        raise DataError(f"{path} does not exist", where="data.path", hint=near or "check the path")
+    name = reader
+    if reader == "auto":
+        name, place = detect(place)
+    make = resolve("reader", name, READERS, "data.reader")
+    if root and make is not read_csv:
+        raise ConfigError(
+            f"data.root has no effect with the reader {name}",
+            where="data.root",
+            got=root,
+            hint="give the CSV itself as data.path, or leave data.root empty",
+        )
+    if is_plug(name):
+        return _users(make, place, name)
+    return read_csv(place, root) if root else make(place)
+
+
+def detect(path: Path) -> tuple[str, Path]:
+    """Name of the reader for a path, and what to give it: the path, or the file or folder in it that matters.
+
+    Raises:
+        DataError: nothing reads such a file, or several tables could be meant.
+    """
+    if path.is_dir():
+        return _detect_in(path) or ("folders", path)
+    name = path.name
+    if is_images_name(name):
+        return "idx", path
+    if is_archive_name(name):
+        return "archive", path
+    if name.lower().endswith(TABLES):
+        return "csv", path
+    raise DataError(
+        f"no reader for {name}",
+        where="data.path",
+        allowed=["a folder", *SUFFIXES, *TABLES, "…images-idx3-ubyte[.gz]"],
+        hint="give the folder that holds the class folders" if is_image_name(name) else "name one with data.reader",
+    )
+
+
+def read_archive(path: Path) -> Samples:
+    """Samples from an archive of anything that ``read`` takes from a folder, unpacked once into the cache.
+
+    ``root`` of the samples is the unpacked folder.
+
+    Raises:
+        DataError: the archive cannot be unpacked, or its content cannot be used.
+        SplitError: the parts do not hold the same classes.
+    """
+    folder = unpacked(path)
+    name, place = detect(folder)
+    try:
+        return READERS[name](place)
+    except DataError as error:
+        words = (error.what, error.where, error.got, error.hint)
+        what, where, got, hint = (str(word or "").replace(str(folder), path.name) for word in words)
+        raise type(error)(what, where=where or str(path), got=got or None, allowed=error.allowed, hint=hint) from error
+
+
+READERS: dict[str, Callable[[Path], Samples]] = {
+    "folders": read_folders,
+    "archive": read_archive,
+    "csv": read_csv,
+    "idx": read_idx,
+}
+"""Every built-in reader: a path to ``Samples``."""
+
+
+def _detect_in(folder: Path) -> tuple[str, Path] | None:
+    """idx files or one table in a folder, or in the one folder that it holds."""
+    names = listing(folder)
+    if any(is_images_name(name) for name in names):
+        return "idx", folder
+    tables = [name for name in names if name.lower().endswith(TABLES) and is_table(folder / name)]
+    if has_class_folders(folder):
+        return None
+    if len(tables) > 1:
+        raise DataError(
+            "several tables could be the data set",
+            where=str(folder),
+            got=", ".join(tables),
+            hint="give one of them as data.path; one table can hold all parts in a split column",
+        )
+    if tables:
+        return "csv", folder / tables[0]
+    inner = subfolders(names)
+    return _detect_in(folder / inner[0]) if len(inner) == 1 and not part_of(inner[0]) else None
+
+
+def _users(make: Callable[[Path], Any], path: Path, name: str) -> Samples:
+    """What the user's own reader makes of a path, checked as far as later stages rely on it."""
+    try:
+        samples = make(path)
+    except SightlineError:
+        raise
+    except Exception as error:
+        raise PlugError(
+            f"the reader {name} failed",
+            where="data.reader",
+            got=f"{type(error).__name__}: {error}",
+            hint="sightline.testing.check_format shows where",
+        ) from error
+    if not isinstance(samples, Samples):
+        raise PlugError(
+            f"the reader {name} does not return Samples",
+            where="data.reader",
+            got=type(samples).__name__,
+            hint="return sightline.data.samples.Samples, for example Samples.from_arrays(…)",
+        )
+    labels = samples.labels
+    if len(labels) and not -1 <= int(labels.min()) <= int(labels.max()) < len(samples.classes):
+        raise PlugError(
+            f"the reader {name} gives labels outside its classes",
+            where="data.reader",
+            got=f"{labels.min()} to {labels.max()}",
+            allowed=[f"0 to {len(samples.classes) - 1}, -1 for not known"],
+        )
+    return samples

@@ -1,0 +1,58 @@
+"""Running a model over images: the logits of each, once."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sightline.data.loader import Batch
+from sightline.task.classification import Classification
+
+
+@torch.inference_mode()
+def logits_of(
+    module: nn.Module,
+    task: Classification,
+    batches: Iterable[Batch],
+    device: torch.device,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """The logits of each batch, in float32.
+
+    Args:
+        module: the network; it is put into evaluation mode.
+        task: scales the pixels as the contract says.
+        batches: images as the contract made them.
+        device: where the network is.
+        layout: memory layout of the images.
+
+    Yields:
+        The places of the samples ``[n]`` and their logits ``[n, classes]``.
+    """
+    module.eval()
+    for batch in batches:
+        logits = module(task.inputs(batch.pixels, device, layout)).float()
+        yield batch.indices.numpy(), logits.cpu().numpy()
+
+
+@torch.inference_mode()
+def loss_and_accuracy(
+    module: nn.Module,
+    task: Classification,
+    batches: Iterable[Batch],
+    device: torch.device,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> torch.Tensor:
+    """Sum of the losses, right answers and images over these batches, as float64 ``[3]`` on the device.
+
+    Sums and not means: added over the ranks of a training they count every image once.
+    """
+    module.eval()
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
+    for batch in batches:
+        targets = batch.targets.to(device)
+        outcome = task.outcome(module, task.inputs(batch.pixels, device, layout), targets)
+        sums += torch.stack([outcome.loss.double(), outcome.correct.double(), sums.new_tensor(outcome.count)])
+    return sums

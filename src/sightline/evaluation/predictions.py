@@ -1,0 +1,147 @@
+"""Predictions: scores stored once, measured as often as you like."""
+
+import dataclasses
+import json
+import zipfile
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.samples import Names
+from sightline.errors import DataError, RunError
+from sightline.files import whole_file
+
+_COLUMNS = ("path_bytes", "path_offsets", "labels", "logits", "about")
+_WORDS = ("classes", "contract_hash", "weights_sha256", "part", "source")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """What a model said about a list of images, and which model it was. Image ``i`` is row ``i``."""
+
+    paths: Names
+    """Path of each image, as in the samples."""
+    labels: NDArray[np.int32]
+    """True class of each image as a place in ``classes``; -1: not known."""
+    logits: NDArray[np.float32]
+    """The model's outputs before softmax, ``[n, classes]``."""
+    classes: tuple[str, ...]
+    """Class names in the order of the model's outputs."""
+    contract_hash: str
+    """Hash of the preprocessing contract that the images went through."""
+    weights_sha256: str
+    """Fingerprint of the weights that answered."""
+    part: str
+    """``train``, ``val``, ``test``, or the name of another data set."""
+    source: str
+    """The data that the paths belong to, as it was given on the command line."""
+
+    def __post_init__(self) -> None:
+        count, shape = len(self.labels), (len(self.labels), len(self.classes))
+        if len(self.paths) != count or self.logits.shape != shape:
+            raise DataError(
+                "predictions do not fit together",
+                where=self.part,
+                got=f"{len(self.paths)} paths, {count} labels, logits {list(self.logits.shape)}",
+                allowed=[f"logits [{count}, {len(self.classes)}] and one path and label per row"],
+            )
+        if not np.isfinite(self.logits).all():
+            row = int(np.flatnonzero(~np.isfinite(self.logits).all(axis=1))[0])
+            raise DataError(
+                "the model's outputs are not finite",
+                where=self.paths[row],
+                got=self.logits[row].tolist(),
+                hint="train again with a smaller learning rate or in fp32",
+            )
+        if count and not -1 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
+            raise DataError(
+                "labels outside the classes",
+                where=self.part,
+                got=f"{int(self.labels.min())} to {int(self.labels.max())}",
+                allowed=[f"-1 to {len(self.classes) - 1}"],
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Softmax of the logits in double precision, ``[n, classes]``."""
+        return softmax(self.logits)
+
+    @cached_property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """Logarithm of the softmax, which stays finite where a probability underflows, ``[n, classes]``."""
+        return log_softmax(self.logits)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int32]:
+        """The class with the highest logit for each image; of equal ones the first."""
+        return self.logits.argmax(axis=1).astype(np.int32)
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float64]:
+        """Probability of the predicted class for each image, 0-1."""
+        return self.probabilities[np.arange(len(self)), self.predicted]
+
+    def save(self, path: Path) -> None:
+        """Write one ``.npz`` of plain arrays (no pickle in it), whole or not at all.
+
+        Raises:
+            RunError: the disk is full or the folder cannot be written.
+        """
+        about = json.dumps({word: getattr(self, word) for word in _WORDS}).encode("ascii")
+        with whole_file(path) as file:
+            np.savez_compressed(
+                file,
+                path_bytes=self.paths.block,
+                path_offsets=self.paths.offsets,
+                labels=self.labels.astype(np.int32),
+                logits=self.logits.astype(np.float32),
+                about=np.frombuffer(about, np.uint8),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Predictions":
+        """Read what ``save`` wrote.
+
+        Raises:
+            RunError: the file is missing, damaged, or no predictions.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                columns: dict[str, NDArray[Any]] = {name: stored[name] for name in _COLUMNS}
+            about = json.loads(columns["about"].tobytes())
+            words: dict[str, Any] = {word: about[word] for word in _WORDS}
+        except FileNotFoundError as error:
+            raise RunError(f"no predictions at {path}", hint="sightline evaluate RUN writes them") from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise RunError(
+                f"{path.name} does not hold predictions",
+                where=str(path.parent),
+                got=str(error),
+                hint="remove it; sightline evaluate RUN writes it again",
+            ) from error
+        return cls(
+            paths=Names(columns["path_bytes"], columns["path_offsets"]),
+            labels=columns["labels"],
+            logits=columns["logits"],
+            classes=tuple(words.pop("classes")),
+            **words,
+        )
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logarithm of the softmax of each row in double precision, ``[n, classes]``."""
+    values = logits.astype(np.float64)
+    shifted = values - values.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Softmax of each row in double precision, ``[n, classes]``."""
+    return np.exp(log_softmax(logits))

@@ -1,0 +1,129 @@
+"""The report: everything a run knows, on one page that needs nothing else."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sightline.errors import RunError
+from sightline.evaluation.page.confusion import class_section, confusion_section
+from sightline.evaluation.page.dataset import data_section
+from sightline.evaluation.page.markup import name, text
+from sightline.evaluation.page.mistakes import Picture, mistakes_section
+from sightline.evaluation.page.result import headline, key_figures, no_evaluation
+from sightline.evaluation.page.settings import again_section, duration, settings_section
+from sightline.evaluation.page.shell import document
+from sightline.evaluation.page.training import training_section
+from sightline.evaluation.predictions import Predictions
+from sightline.files import whole_file
+from sightline.run import Run
+
+
+def write_report(run: Run, picture: Picture) -> Path:
+    """Write ``report.html`` into the run: one self-contained page, from what lies in the run folder.
+
+    It shows the evaluation of the test part, or else of the validation part, or else says how to make one.
+
+    Args:
+        run: the run.
+        picture: gives the upright image of a path in the predictions, or ``None`` where it is gone; an
+            ``ImageError`` is shown in the place of the picture.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: a document of the run is damaged, or the page cannot be written.
+    """
+    info, figures = run.info(), _figures(run)
+    predictions = _predictions(run, figures)
+    counts = _counts(run.split)
+    parts = [_head(run, info, figures)]
+    if figures is not None:
+        parts += [mistakes_section(predictions, picture), confusion_section(figures), class_section(figures)]
+    classes = _classes(run, counts)
+    parts += [
+        training_section(run.read_records()),
+        data_section(counts, classes, info.get("skipped") or []),
+        settings_section(info.get("settings") or _flat(_yaml(run.config)), info.get("origins")),
+        again_section(info, str(run.folder)),
+    ]
+    page = document(f"{run.folder.name} · Sightline", f"<main>{''.join(parts)}</main>")
+    with whole_file(run.report, "w") as file:
+        file.write(page)
+    return run.report
+
+
+def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str:
+    day = str(info.get("finished") or info.get("started") or "")[:10]
+    top = f'<p class="brand"><b>Sightline</b><span>{name(run.folder.resolve().name)}</span><time>{text(day)}</time></p>'
+    body = no_evaluation(f"sightline evaluate {run.folder}") if figures is None else headline(figures)
+    warning = ""
+    if figures is not None and _other_weights(info, figures):
+        warning = (
+            '<p class="missing">These figures were measured on other weights than the run holds now. '
+            f"<code>sightline evaluate {text(run.folder)}</code> measures again.</p>"
+        )
+    return f'<header class="top">{top}{body}{warning}{key_figures(figures, info, duration(info))}</header>'
+
+
+def _other_weights(info: dict[str, Any], figures: dict[str, Any]) -> bool:
+    now, then = info.get("weights_sha256"), figures.get("weights_sha256")
+    return bool(now and then and now != then)
+
+
+def _figures(run: Run) -> dict[str, Any] | None:
+    for part in ("test", "val"):
+        path = run.figures(part)
+        if path.is_file():
+            return _json(path)
+    return None
+
+
+def _predictions(run: Run, figures: dict[str, Any] | None) -> Predictions | None:
+    if figures is None or not run.predictions(figures["part"]).is_file():
+        return None
+    return Predictions.load(run.predictions(figures["part"]))
+
+
+def _counts(split: Path) -> dict[str, Counter[str]]:
+    """Images per part and class name, in the order in which they first occur."""
+    counts: dict[str, Counter[str]] = {}
+    if split.is_file():
+        with split.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            for row in csv.DictReader(file):
+                counts.setdefault(row["part"], Counter())[row["label"]] += 1
+    return counts
+
+
+def _classes(run: Run, counts: dict[str, Counter[str]]) -> list[str]:
+    """Class names in the order of the model's outputs, then any that only the split knows."""
+    known: list[str] = _json(run.contract)["classes"] if run.contract.is_file() else []
+    return known + sorted({label for column in counts.values() for label in column} - set(known))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(
+            f"{path.name} is damaged", where=str(path.parent), got=str(error), hint="sightline evaluate writes it again"
+        ) from error
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise RunError(f"{path.name} is damaged", where=str(path.parent), got=str(error)) from error
+
+
+def _flat(tree: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """``{"train": {"lr": 1}}`` as ``{"train.lr": 1}``; the tree is where a run without stored settings has them."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) and value else {f"{above}{key}": value}
+    return flat

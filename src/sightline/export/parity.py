@@ -1,0 +1,186 @@
+"""The gate: an artefact is compared with the model it was made from, on real images, before it is handed over."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import ExportError, GateError
+from sightline.export.config import ExportConfig
+
+Logits = NDArray[np.float32]
+Reference = Callable[[NDArray[np.uint8]], Logits]
+"""The model: uint8 ``[n, height, width, channels]`` to logits ``[n, classes]``."""
+Candidate = Callable[[NDArray[np.uint8]], tuple[Logits, Logits]]
+"""The artefact: the same pictures to probabilities and logits, both ``[n, classes]``."""
+Sample = tuple[str, NDArray[np.uint8], int]
+"""Path, pixels ``[height, width, channels]`` by the contract, place of the true class (-1: not known)."""
+
+_BATCHES = (1, 2, 5, 17)  # an artefact that is right for one batch size only must not pass
+_WORST = 5
+_ROUNDING = 1e-6  # of a float32 softmax, on top of what the difference of the logits explains
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far an artefact is from its model, and how far it may be."""
+
+    n: int
+    """Images compared."""
+    max_logit_error: float
+    """Largest difference of a logit."""
+    logit_scale: float
+    """Largest absolute logit of the model."""
+    relative_error: float
+    """``max_logit_error`` as a share of ``logit_scale``."""
+    probability_error: float
+    """Largest difference between the artefact's probabilities and the softmax of the model's logits."""
+    agreement: float
+    """Share of images whose label is the same on both sides."""
+    accuracy_model: float | None
+    """Share of images that the model labels rightly; none: no true label is known."""
+    accuracy_export: float | None
+    """Share of images that the artefact labels rightly; none: no true label is known."""
+    tolerance: float
+    """Largest ``relative_error`` that passes."""
+    least_agreement: float
+    """Smallest ``agreement`` that passes."""
+    worst: tuple[tuple[str, float], ...]
+    """The images with the largest difference of a logit, and that difference."""
+
+    @property
+    def probability_budget(self) -> float:
+        """Largest ``probability_error`` that passes: softmax at most halves the largest difference of its inputs."""
+        return self.tolerance * self.logit_scale / 2 + _ROUNDING
+
+    @property
+    def misses(self) -> list[str]:
+        """A sentence for each budget that was missed, with by how much; empty when the artefact passes."""
+        found: list[str] = []
+        if not np.isfinite([self.max_logit_error, self.probability_error]).all():
+            found.append("an output is not finite")
+        if not self.relative_error <= self.tolerance:
+            found.append(
+                f"largest logit difference {self.max_logit_error:.3g} is {self.relative_error:.3g} of the largest "
+                f"logit {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget of "
+                f"{self.tolerance:g} (export.tolerance)"
+            )
+        if not self.probability_error <= self.probability_budget:
+            found.append(
+                f"largest probability difference {self.probability_error:.3g} is above the "
+                f"{self.probability_budget:.3g} that export.tolerance leaves"
+            )
+        if self.agreement < self.least_agreement:
+            differ = round(self.n * (1 - self.agreement))
+            found.append(
+                f"{differ} of {self.n} images get another label: agreement {self.agreement:.4f} is "
+                f"{self.least_agreement - self.agreement:.4f} below the {self.least_agreement:g} of export.agreement"
+            )
+        return found
+
+    @property
+    def passed(self) -> bool:
+        """Whether every budget was kept."""
+        return not self.misses
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary with every field and ``passed``."""
+        worst = [{"path": path, "error": error} for path, error in self.worst]
+        return dataclasses.asdict(self) | {"worst": worst, "passed": self.passed}
+
+    def require(self, artefact: str) -> None:
+        """Let the artefact pass, or not.
+
+        Raises:
+            GateError: says which budget was missed by how much, and on which images most.
+        """
+        if self.passed:
+            return
+        worst = "; ".join(f"{path} ({error:.3g})" for path, error in self.worst)
+        both = (
+            ""
+            if self.accuracy_model is None
+            else f"\n  accuracy: model {self.accuracy_model:.4f}, " + (f"export {self.accuracy_export:.4f}")
+        )
+        raise GateError(
+            f"the exported model does not equal the trained one on {self.n} images",
+            where=artefact,
+            got="; ".join(self.misses) + f"\n  worst images: {worst}{both}",
+            hint="nothing was exported. If the difference is acceptable, raise the budget that is named above",
+        )
+
+
+def check_parity(reference: Reference, candidate: Candidate, samples: Iterable[Sample], config: ExportConfig) -> Parity:
+    """Run both sides on the first ``config.images`` samples, in batches of 1, 2, 5 and 17 in turn.
+
+    Give the samples in an order in which the first ones stand for all; one that is sorted by class does not.
+
+    Raises:
+        ExportError: there is no image to compare, or an output has the wrong shape.
+    """
+    paths: list[str] = []
+    columns: list[tuple[Logits, Logits, Logits, NDArray[np.int64]]] = []
+    for batch in _batches(itertools.islice(samples, config.images)):
+        images = np.stack([pixels for _, pixels, _ in batch])
+        wanted = reference(images)
+        probabilities, got = candidate(images)
+        if not wanted.shape == got.shape == probabilities.shape:
+            raise ExportError(
+                "the exported model's output has another shape than the model's",
+                got=f"probabilities {list(probabilities.shape)}, logits {list(got.shape)}",
+                allowed=[f"{list(wanted.shape)}"],
+            )
+        paths += [path for path, _, _ in batch]
+        columns.append((wanted, got, probabilities, np.asarray([label for _, _, label in batch])))
+    if not paths:
+        raise ExportError(
+            "no image to compare the export with", hint="the gate needs validation images: give the run a val part"
+        )
+    wanted, got, probabilities, labels = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return _measured(paths, wanted.astype(np.float64), got.astype(np.float64), probabilities, labels, config)
+
+
+def _measured(
+    paths: list[str],
+    wanted: NDArray[np.float64],
+    got: NDArray[np.float64],
+    probabilities: Logits,
+    labels: NDArray[np.int64],
+    config: ExportConfig,
+) -> Parity:
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(wanted - wanted.max(1, keepdims=True))
+        unlike = _finite_or_inf(np.abs(powers / powers.sum(1, keepdims=True) - probabilities))
+        errors = _finite_or_inf(np.abs(wanted - got)).max(1)
+    error, scale = float(errors.max()), float(np.abs(wanted).max())
+    # The label served is that of the probabilities.
+    model_says, export_says, known = wanted.argmax(1), probabilities.argmax(1), labels >= 0
+    worst = np.argsort(-errors, kind="stable")[:_WORST]
+    return Parity(
+        n=len(paths),
+        max_logit_error=error,
+        logit_scale=scale,
+        relative_error=error / scale if scale > 0 else (0.0 if error == 0 else float("inf")),
+        probability_error=float(unlike.max()),
+        agreement=float((model_says == export_says).mean()),
+        accuracy_model=float((model_says == labels)[known].mean()) if known.any() else None,
+        accuracy_export=float((export_says == labels)[known].mean()) if known.any() else None,
+        tolerance=config.tolerance,
+        least_agreement=config.agreement,
+        worst=tuple((paths[row], float(errors[row])) for row in worst),
+    )
+
+
+def _finite_or_inf(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    for size in itertools.cycle(_BATCHES):
+        batch = list(itertools.islice(samples, size))
+        if not batch:
+            return
+        yield batch

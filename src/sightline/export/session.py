@@ -1,0 +1,65 @@
+"""ONNX Runtime as a plain function: pictures in, probabilities and logits out. Needs no torch."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import BundleError, MissingExtra
+
+INPUT = "images"
+OUTPUTS = ("probabilities", "logits")
+
+
+class Session:
+    """An ONNX model in memory, ready to run on the CPU.
+
+    Args:
+        model: the bytes of the file.
+        name: what to call it in messages.
+        threads: CPU threads of one call; none: the cores this process may use.
+
+    Raises:
+        BundleError: the bytes are no model, or one that takes and gives something else than a Sightline export.
+        MissingExtra: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, model: bytes, name: str, threads: int | None = None):
+        try:
+            import onnxruntime  # noqa: PLC0415 - a bundle can be read and checked without it
+        except ImportError as error:
+            raise MissingExtra("ONNX Runtime is not installed", hint="pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        # Said outright: left alone, the runtime pins threads to cores that a container may not give it.
+        options.intra_op_num_threads = threads or _cores()
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's exceptions share no public ancestor
+            raise BundleError("ONNX Runtime cannot load the model", where=name, got=str(error)) from error
+        inputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_inputs()]
+        outputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_outputs()]
+        wanted = [(INPUT, "tensor(uint8)", 4)], [(output, "tensor(float)", 2) for output in OUTPUTS]
+        if (inputs, outputs) != wanted:
+            raise BundleError(
+                "the model takes or gives something else than a Sightline export",
+                where=name,
+                got=f"{inputs} to {outputs}",
+                allowed=[f"{wanted[0]} to {wanted[1]}"],
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Facts stored in the file: ``labels``, ``contract``, ``contract_hash``, ``weights_sha256``, …."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities and logits, float32 ``[n, classes]``, of uint8 ``[n, height, width, channels]``."""
+        probabilities, logits = self._session.run(list(OUTPUTS), {INPUT: images})
+        return probabilities, logits
+
+
+def _cores() -> int:
+    """Cores this process may use; where the system cannot tell, all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

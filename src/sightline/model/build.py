@@ -1,0 +1,173 @@
+"""From a name to a network. The only file that imports timm."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import timm
+import timm.models
+from torch import nn
+
+from sightline import plug
+from sightline.data.derive import Preferred
+from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
+from sightline.model.cnn import cnn
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn}
+"""Built-in models; every timm name works beside them."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Built:
+    """A network and what training must know of its insides."""
+
+    module: nn.Module
+    """Normalized float32 ``[n, channels, h, w]`` to logits ``[n, classes]``."""
+    head: frozenset[str]
+    """Names of the parameters of the last layer, which no pretrained weights can give."""
+    depth: dict[str, int]
+    """Layer of each parameter, 0 at the input; the head has the largest."""
+
+
+def preferred_input(name: str) -> Preferred | None:
+    """The input that the published weights of a timm model expect; ``None`` for other models.
+
+    Raises:
+        ModelError: there is no such model; says the nearest names.
+    """
+    if name in MODELS or plug.is_plug(name):
+        return None
+    _require_known(name)
+    cfg = timm.models.get_pretrained_cfg(name)
+    if cfg is None:
+        return None
+    return Preferred(
+        size=int(cfg.input_size[-1]),
+        crop_share=float(cfg.crop_pct or 1.0),
+        interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
+        mean=tuple(float(v) for v in cfg.mean),
+        std=tuple(float(v) for v in cfg.std),
+    )
+
+
+def license_of(name: str) -> str:
+    """Licence of a timm model's published weights, as its authors state it."""
+    if name in MODELS or plug.is_plug(name):
+        return ""
+    cfg = timm.models.get_pretrained_cfg(name)
+    return str(cfg.license or "not stated") if cfg is not None else "not stated"
+
+
+def build(name: str, classes: int, channels: int, options: dict[str, Any], *, hub: bool = False) -> Built:
+    """Build a network.
+
+    Args:
+        name: built-in, timm name, or the user's ``my_file:make_model``, called with (num_classes, in_chans, **options).
+        classes: outputs.
+        channels: channels of the input.
+        options: extra arguments of the constructor.
+        hub: whether to fetch the model's published weights.
+
+    Raises:
+        ModelError: unknown name, or options that the model does not take.
+        WeightsError: published weights were asked for and cannot be had.
+        PlugError: the user's function does not give a module.
+    """
+    if hub and (name in MODELS or plug.is_plug(name)):
+        raise WeightsError(
+            f"'{name}' has no published weights", where="model.weights", allowed=["none", "a weights file"]
+        )
+    if name in MODELS or plug.is_plug(name):
+        module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
+        return Built(module, _last_linear(module), _depth_by_order(module))
+    _require_known(name)
+    module = _timm(name, classes, channels, options, hub)
+    depth = {
+        parameter: layer
+        for layer, parameters in timm.models.group_parameters(module, module.group_matcher(coarse=False)).items()
+        for parameter in parameters
+    }
+    head = frozenset(key for key, _ in module.named_parameters() if _in_any(key, _classifiers(module)))
+    return Built(module, head or _last_linear(module), depth)
+
+
+def _require_known(name: str) -> None:
+    known = timm.list_models()
+    if timm.is_model(name):
+        return
+    raise ModelError(
+        f"unknown model '{name}'",
+        where="model.name",
+        hint=" ".join(
+            part
+            for part in (
+                did_you_mean(name, [*MODELS, *known]),
+                f"Any of timm's {len(known)} names, the built-in {', '.join(MODELS)},",
+                'or your own: "my_file:make_model"',
+            )
+            if part
+        ),
+    )
+
+
+def _timm(name: str, classes: int, channels: int, options: dict[str, Any], hub: bool) -> Any:
+    if hub and name not in {full.split(".")[0] for full in timm.list_pretrained()} and "." not in name:
+        raise WeightsError(
+            f"'{name}' has no published weights in timm", where="model.weights", allowed=["none", "a weights file"]
+        )
+    try:
+        return timm.create_model(name, pretrained=hub, num_classes=classes, in_chans=channels, **options)
+    except TypeError as error:
+        raise ModelError(
+            f"model '{name}' does not take these options", where="model.options", got=f"{options}: {error}"
+        ) from error
+    except Exception as error:
+        if not hub:
+            raise ModelError(f"model '{name}' cannot be built", where="model", got=_first_line(error)) from error
+        raise WeightsError(
+            f"the published weights of '{name}' could not be fetched",
+            where="model.weights",
+            got=_first_line(error),
+            hint="check the network, or give a downloaded file with -s model.weights=FILE, or train without: "
+            "-s model.weights=none",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return re.split(r"[\n]", text)[0][:300]
+
+
+def _classifiers(module: Any) -> list[str]:
+    names = module.pretrained_cfg.get("classifier", "")
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _in_any(key: str, prefixes: list[str]) -> bool:
+    return any(prefix and key.startswith(prefix + ".") for prefix in prefixes)
+
+
+def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, Any]) -> nn.Module:
+    try:
+        module = make(num_classes=classes, in_chans=channels, **options)
+    except TypeError as error:
+        raise ModelError(f"model '{name}' does not take these arguments", where="model", got=str(error)) from error
+    if not isinstance(module, nn.Module):
+        raise PlugError(
+            f"'{name}' did not give a module", where="model.name", got=type(module).__name__,
+            hint="return a torch.nn.Module from (num_classes, in_chans, **options)",
+        )  # fmt: skip
+    return module
+
+
+def _last_linear(module: nn.Module) -> frozenset[str]:
+    """Parameters of the last linear layer: the head of a module that does not name it."""
+    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+    return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(layers[-1] + "."))
+
+
+def _depth_by_order(module: nn.Module) -> dict[str, int]:
+    """Layer of each parameter, by the order of the module's direct children."""
+    children = list(dict.fromkeys(key.split(".")[0] for key, _ in module.named_parameters()))
+    return {key: children.index(key.split(".")[0]) for key, _ in module.named_parameters()}

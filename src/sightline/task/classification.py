@@ -1,0 +1,56 @@
+"""One class an image."""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from sightline.data.contract import Contract
+
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(logits ``[n, classes]``, targets ``[n]``) -> loss of each sample ``[n]``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a micro-batch gave. Sums, not means, so that batches of any size add up."""
+
+    loss: torch.Tensor
+    """Sum of the samples' losses; differentiable."""
+    correct: torch.Tensor
+    """How many samples got the right label."""
+    count: int
+    """Samples in the micro-batch."""
+
+
+class Classification:
+    """Turns a batch into losses and predictions.
+
+    Args:
+        contract: gives the scaling of the pixels and the classes.
+        loss: the loss of each sample.
+    """
+
+    name = "classification"
+
+    def __init__(self, contract: Contract, loss: LossFunction):
+        self.contract, self.loss = contract, loss
+        self._mean = torch.tensor(contract.mean)[:, None, None] * 255
+        self._scale = 1 / (torch.tensor(contract.std)[:, None, None] * 255)
+
+    def inputs(self, pixels: torch.Tensor, device: torch.device, layout: torch.memory_format) -> torch.Tensor:
+        """uint8 ``[n, h, w, channels]`` to the model's input: scaled float32 ``[n, channels, h, w]`` on the device."""
+        images = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+        scaled = (images - self._mean.to(device)) * self._scale.to(device)
+        return scaled.contiguous(memory_format=layout)
+
+    def outcome(self, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> Outcome:
+        """Run the model on inputs ``[n, channels, h, w]`` and compare with targets ``[n]``."""
+        logits = model(inputs).float()
+        losses = self.loss(logits, targets)
+        return Outcome(losses.sum(), (logits.detach().argmax(dim=1) == targets).sum(), len(targets))
+
+
+TASKS: dict[str, Callable[[Contract, LossFunction], Classification]] = {"classification": Classification}
+"""Built-in tasks."""

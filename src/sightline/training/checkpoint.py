@@ -1,0 +1,153 @@
+"""Checkpoints: written whole or not at all, named by an index that is the only word on which ones count.
+
+A checkpoint file is written and renamed first, then the index is replaced. A kill between the two leaves a
+file that the index does not name and that the next save removes; training then continues from the one before.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sightline.errors import CheckpointError
+from sightline.files import sha256_of, whole_file, write_json
+
+INDEX = "index.json"
+KEPT = 2
+"""How many of the latest checkpoints are kept, beside the best."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One checkpoint, as the index knows it."""
+
+    file: str
+    step: int
+    sha256: str
+
+
+class Checkpoints:
+    """The checkpoints of a run, oldest first."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def entries(self) -> list[Entry]:
+        """All checkpoints that count.
+
+        Raises:
+            CheckpointError: the index is damaged.
+        """
+        return [Entry(**entry) for entry in self._index()["checkpoints"]]
+
+    def named(self, which: str) -> Entry:
+        """The ``last`` or the ``best`` checkpoint.
+
+        Raises:
+            CheckpointError: there is none yet.
+        """
+        file = self._index().get(which)
+        for entry in self.entries():
+            if entry.file == file:
+                return entry
+        raise CheckpointError(
+            f"the run has no {which} checkpoint yet", where=str(self.folder),
+            hint=f"sightline resume {self.folder.parent}",
+        )  # fmt: skip
+
+    def save(self, state: dict[str, Any], step: int, *, best: bool) -> Path:
+        """Write a checkpoint and make it the last one, and the best one if it is.
+
+        Raises:
+            RunError: the disk is full or the folder cannot be written; what was there before still counts.
+        """
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getbuffer()
+        entry = Entry(file=f"step-{step:08d}.pt", step=step, sha256=hashlib.sha256(content).hexdigest())
+        with whole_file(self.folder / entry.file) as file:
+            file.write(content)
+        self._commit(entry, best)
+        return self.folder / entry.file
+
+    def load(self, entry: Entry) -> dict[str, Any]:
+        """Read a checkpoint, on the CPU.
+
+        Raises:
+            CheckpointError: the file is missing or not what was saved; names the previous good one.
+        """
+        path = self.folder / entry.file
+        if not path.is_file() or sha256_of(path) != entry.sha256:
+            raise CheckpointError(
+                f"the checkpoint {entry.file} is {'damaged' if path.is_file() else 'missing'}",
+                where=str(self.folder),
+                got=f"{path.stat().st_size} bytes with another checksum" if path.is_file() else None,
+                hint=self._way_out(entry),
+            )
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def good_before(self, entry: Entry) -> Entry | None:
+        """The newest undamaged checkpoint other than this one."""
+        for other in sorted(self.entries(), key=lambda one: -one.step):
+            path = self.folder / other.file
+            if other.file != entry.file and path.is_file() and sha256_of(path) == other.sha256:
+                return other
+        return None
+
+    def rewind(self, entry: Entry, best_step: int | None) -> None:
+        """Forget what came after a checkpoint: it becomes the last one again.
+
+        Args:
+            entry: the checkpoint to go on from.
+            best_step: the step of the best checkpoint at that time.
+        """
+        kept = [dataclasses.asdict(one) for one in self.entries() if one.step <= entry.step]
+        best = [one["file"] for one in kept if one["step"] == best_step]
+        index: dict[str, Any] = {"checkpoints": kept, "last": entry.file}
+        write_json(self.folder / INDEX, index | ({"best": best[0]} if best else {}))
+
+    def _way_out(self, entry: Entry) -> str:
+        good = self.good_before(entry)
+        run = self.folder.parent
+        if good is None:
+            return f"no other checkpoint is good; train again with -c {run / 'config.yaml'}"
+        return f"sightline resume {run} --from {good.file} goes on from the previous good one, step {good.step}"
+
+    def _commit(self, entry: Entry, best: bool) -> None:
+        index = self._index()
+        if best:
+            index["best"] = entry.file
+        index["last"] = entry.file
+        others = [old for old in index["checkpoints"] if old["step"] < entry.step]
+        latest = [*others, dataclasses.asdict(entry)]
+        index["checkpoints"] = [one for one in latest if one in latest[-KEPT:] or one["file"] == index.get("best")]
+        write_json(self.folder / INDEX, index)
+        named = {one["file"] for one in index["checkpoints"]}
+        for path in [*self.folder.glob("step-*.pt"), *self.folder.glob(".*.part")]:
+            if path.name not in named:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _index(self) -> dict[str, Any]:
+        path = self.folder / INDEX
+        if not path.exists():
+            return {"checkpoints": []}
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CheckpointError("the checkpoint index is damaged", where=str(path), got=str(error)) from error
+
+
+def weights_sha256(state: dict[str, torch.Tensor]) -> str:
+    """Hex SHA-256 over name, dtype, shape and bytes of each tensor, in sorted order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

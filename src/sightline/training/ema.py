@@ -1,0 +1,27 @@
+"""A moving average of the weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Ema:
+    """Keeps ``decay * average + (1 - decay) * weights`` after each step (Polyak and Juditsky 1992).
+
+    Early on the decay is lower, ``(1 + step) / (10 + step)`` at most, so that the average forgets the initial weights.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay = decay
+        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Take in the weights after optimizer step ``step``; counters and other whole numbers are copied."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for own, new in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
+            if own.dtype.is_floating_point:
+                own.lerp_(new, 1 - decay)
+            else:
+                own.copy_(new)

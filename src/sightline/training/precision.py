@@ -1,0 +1,186 @@
+"""Threads, precision and memory layout by measuring a few steps of this model on this machine.
+
+Guessing from hardware flags is wrong in both directions: on one CPU bf16 doubles a ResNet's speed and halves that of
+a depthwise network, and a second thread slows tiny images down. The winner is remembered by machine and model, so that
+the same command gives the same weights again.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import hashlib
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from sightline.data.loader import Batch
+from sightline.errors import RunError
+from sightline.files import cache_folder, write_json
+from sightline.model.build import Built
+from sightline.task.classification import Classification
+from sightline.training.loop import DTYPES, LAYOUTS
+
+_REPEATS = 3
+_MOST_IMAGES = 32
+_SECONDS = 20.0
+_WORTH = 1.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How steps are computed."""
+
+    threads: int
+    precision: str
+    layout: str
+
+    def __str__(self) -> str:
+        return f"{self.threads} threads {self.precision} {self.layout}".replace("1 threads", "1 thread")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What won, and why."""
+
+    form: Form
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What the user fixed, and ``auto`` for what is to be measured."""
+
+    threads: int | Literal["auto"]
+    precision: str
+    layout: str
+    most_threads: int
+    """Cores that this process may use."""
+
+
+def choose(built: Built, task: Classification, batch: Batch, device: torch.device, wanted: Wanted) -> Choice:
+    """Settle what is ``auto``; the process then computes with the threads that were chosen.
+
+    Args:
+        built: the network; a copy is measured, nothing in it changes.
+        task: computes the loss.
+        batch: real training images, 32 at most are used.
+        device: where training runs.
+        wanted: what is fixed and what is not.
+    """
+    rounds = _rounds(device, wanted)
+    plain = rounds[0][0]
+    store = _store(built, batch, device, wanted)
+    choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store)
+    if choice is None:
+        times: dict[Form, float] = {}
+        for forms in rounds:
+            best = _best(times, plain)
+            round_forms = [dataclasses.replace(form, threads=best.threads) for form in forms] if times else forms
+            times |= _measured(built, task, batch, device, [form for form in round_forms if form not in times])
+        told = ", ".join(f"{form} {1000 * seconds:.3g} ms" for form, seconds in times.items())
+        choice = Choice(_best(times, plain), f"measured a step: {told}")
+        with contextlib.suppress(RunError):  # a cache that cannot be written costs a measurement next time
+            write_json(store, dataclasses.asdict(choice))
+    torch.set_num_threads(choice.form.threads)
+    return choice
+
+
+def _rounds(device: torch.device, wanted: Wanted) -> list[list[Form]]:
+    """First how many threads, then precision and layout with that many. The plainest form comes first."""
+    layouts = list(LAYOUTS) if wanted.layout == "auto" else [wanted.layout]
+    precisions = _precisions(device, wanted.precision)
+    counts = [wanted.most_threads, 1] if wanted.threads == "auto" else [wanted.threads]
+    if device.type != "cpu":
+        counts = counts[:1]
+    first = [Form(threads, precisions[0], layouts[0]) for threads in dict.fromkeys(counts)]
+    return [first, [Form(first[0].threads, precision, layout) for precision in precisions for layout in layouts]]
+
+
+def _remembered(store: Path) -> Choice | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(store.read_text(encoding="utf-8"))
+        return Choice(Form(**kept["form"]), kept["reason"] + "; measured earlier on this machine")
+    return None
+
+
+def _precisions(device: torch.device, precision: str) -> list[str]:
+    if precision != "auto":
+        return [precision]
+    if device.type == "cuda":
+        return ["fp32", "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
+    return ["fp32", "bf16"]
+
+
+def _best(times: dict[Form, float], plain: Form) -> Form:
+    """The fastest, unless its gain over a plainer form is within the noise."""
+    winner = plain
+    for form, seconds in times.items():
+        if seconds * _WORTH < times[winner]:
+            winner = form
+    return winner
+
+
+def _measured(
+    built: Built, task: Classification, batch: Batch, device: torch.device, forms: list[Form]
+) -> dict[Form, float]:
+    """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them."""
+    short = Batch(*(getattr(batch, field.name)[:_MOST_IMAGES] for field in dataclasses.fields(batch)))
+    steps = {form: _step_of(built, task, short, device, form) for form in forms}
+    began = time.perf_counter()
+    times: dict[Form, list[float]] = {form: [] for form in forms}
+    for turn in range(1 + _REPEATS):
+        for form, step in steps.items():
+            torch.set_num_threads(form.threads)
+            start = time.perf_counter()
+            step()
+            if turn:  # the first turn warms up
+                times[form].append(time.perf_counter() - start)
+        if turn and time.perf_counter() - began > _SECONDS:
+            break
+    return {form: statistics.median(seconds) for form, seconds in times.items()}
+
+
+def _step_of(
+    built: Built, task: Classification, batch: Batch, device: torch.device, form: Form
+) -> Callable[[], None]:
+    layout = LAYOUTS[form.layout]
+    model = copy.deepcopy(built.module).to(device, memory_format=layout).train()
+    targets = batch.targets.to(device)
+
+    def step() -> None:
+        inputs = task.inputs(batch.pixels, device, layout)
+        with torch.autocast(device.type, DTYPES[form.precision], enabled=form.precision != "fp32"):
+            loss = task.outcome(model, inputs, targets).loss
+        loss.backward()
+        model.zero_grad(set_to_none=True)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return step
+
+
+def _store(built: Built, batch: Batch, device: torch.device, wanted: Wanted) -> Path:
+    """Where the choice for this machine, model, input and wishes is remembered."""
+    shapes = {name: list(parameter.shape) for name, parameter in built.module.named_parameters()}
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
+    key = [
+        shapes, repr(built.module), list(batch.pixels.shape[1:]), min(len(batch.targets), _MOST_IMAGES),
+        machine, torch.__version__, dataclasses.asdict(wanted),
+    ]  # fmt: skip
+    name = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
+    return cache_folder() / "precision" / f"{name}.json"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip() + " " + torch.backends.cpu.get_cpu_capability()
+    return f"{platform.processor()} {platform.machine()}"

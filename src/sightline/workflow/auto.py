@@ -1,0 +1,98 @@
+"""What ``auto`` chooses, from the size of the data and the kind of model, and why."""
+
+import math
+from typing import Any
+
+import torch
+
+from sightline import distributed, plug
+from sightline.config import RunConfig
+from sightline.config_file import resolve
+from sightline.data.derive import SMALL
+from sightline.model.build import MODELS
+from sightline.workflow.environment import cores
+
+PHOTO_MODEL = "mobilenetv3_large_100"
+"""What is trained on photos when nobody says otherwise."""
+
+
+class Settling:
+    """A configuration whose ``auto`` values are settled one after the other, with reasons."""
+
+    def __init__(self, config: RunConfig, origins: dict[str, str]):
+        self.config, self.origins = config, dict(origins)
+
+    def chose(self, key: str, value: Any, reason: str) -> None:
+        """Put a value in place of ``auto``, and remember why."""
+        self.config = resolve(self.config, {key: value})
+        self.origins[key] = f"auto: {reason}"
+
+    def choose_model(self, typical_side: float) -> None:
+        """Model and weights, before the preprocessing is known."""
+        config = self.config.model
+        if config.name == "auto":
+            if typical_side < SMALL:
+                self.chose("model.name", "cnn", f"the images are {typical_side:.0f} pixels small")
+            else:
+                self.chose("model.name", PHOTO_MODEL, "accurate on photos, small and fast on any machine")
+        if config.weights == "auto":
+            own = self.config.model.name in MODELS or plug.is_plug(self.config.model.name)
+            if own:
+                self.chose("model.weights", "none", "this model has no published weights")
+            elif typical_side < SMALL:
+                self.chose("model.weights", "none", "published weights expect larger images")
+            else:
+                self.chose("model.weights", "hub", "starting from published weights needs fewer images")
+
+    def choose_data(self, small: bool, in_memory: bool) -> None:
+        """Augmentation and worker processes."""
+        data = self.config.data
+        if data.augment == "auto":
+            self.chose("data.augment", "light" if small else "standard", "small images" if small else "photos")
+        if data.flip == "auto":
+            standard = self.config.data.augment == "standard"
+            self.chose("data.flip", "yes" if standard else "no", f"with {self.config.data.augment} augmentation")
+        if data.workers == "auto":
+            count = 0 if small or in_memory else min(8, max(1, cores() // distributed.local_world()))
+            self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")
+
+    def choose_training(self, samples: int) -> None:
+        """Device, batch size, epochs, learning rate, decay and warm-up."""
+        train = self.config.train
+        if train.device == "auto":
+            found = torch.cuda.is_available()
+            self.chose("train.device", "cuda" if found else "cpu", "found" if found else "no CUDA device here")
+        if train.batch_size == "auto":
+            size = 32 if samples < 2_000 else 64 if samples < 20_000 else 128
+            self.chose("train.batch_size", min(size, samples), f"{samples} training images")
+        pretrained = self.config.model.weights != "none"
+        if train.epochs == "auto" and train.steps is None:
+            self.chose("train.epochs", _epochs(samples, pretrained), _reason(samples, pretrained))
+        self._choose_optimizer(pretrained)
+        if train.schedule.warmup == "auto":
+            self.chose("train.schedule.warmup", "5%", "lets the statistics settle")
+
+    def _choose_optimizer(self, pretrained: bool) -> None:
+        train = self.config.train
+        if train.lr == "auto":
+            batch = int(train.batch_size)
+            if train.optimizer.name == "sgd":
+                lr = (0.01 if pretrained else 0.05) * batch / 64
+            else:
+                lr = (5e-4 if pretrained else 2e-3) * math.sqrt(batch / 64)
+            start = "pretrained weights" if pretrained else "random weights"
+            self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
+        if train.optimizer.weight_decay == "auto":
+            decay = 0.05 if train.optimizer.name == "adamw" else 5e-4
+            self.chose("train.optimizer.weight_decay", decay, f"customary for {train.optimizer.name}")
+
+
+def _epochs(samples: int, pretrained: bool) -> int:
+    """Fewer passes over more images: the square root keeps both the small and the large case sensible."""
+    if pretrained:
+        return min(30, max(5, round(15 * math.sqrt(2_000 / samples))))
+    return min(100, max(8, round(50 * math.sqrt(1_200 / samples))))
+
+
+def _reason(samples: int, pretrained: bool) -> str:
+    return f"{samples} training images, {'pretrained' if pretrained else 'random'} weights"

@@ -1,0 +1,31 @@
+"""Look at a data set before anything is trained on it."""
+
+from sightline.config_file import load
+from sightline.data.check.rules import check
+from sightline.data.read import read
+from sightline.data.scan import scan
+from sightline.findings import Finding
+from sightline.workflow.say import Say
+
+
+def check_data(data: str, *, settings: list[str] | None = None, say: Say | None = None) -> list[Finding]:
+    """Read every image and apply every rule.
+
+    Args:
+        data: folder, archive, CSV or idx folder.
+        settings: ``data.reader=…`` and ``data.root=…`` words.
+        say: where progress goes.
+
+    Returns:
+        The findings, errors first.
+
+    Raises:
+        DataError: the data set cannot be read at all.
+    """
+    say = say or Say(quiet=True)
+    config = load(None, settings or []).config.data
+    samples = read(data, config.reader, config.root)
+    with say.progress("looking at every image") as progress:
+        facts = scan(samples, progress)
+    say.note(f"{len(samples)} images in {len(samples.classes)} classes")
+    return check(samples, facts)

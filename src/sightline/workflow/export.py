@@ -1,0 +1,99 @@
+"""Export a run as a bundle, behind the gate."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sightline.config_file import load
+from sightline.data.derive import image_of
+from sightline.data.order import epoch_order
+from sightline.data.samples import Samples
+from sightline.errors import ConfigError, shortened
+from sightline.export.bundle import Bundle
+from sightline.export.config import ExportConfig
+from sightline.export.gated import export_bundle
+from sightline.export.parity import Sample
+from sightline.files import sha256_of
+from sightline.run import Run
+from sightline.workflow.evaluate import evaluate_run, run_samples
+from sightline.workflow.say import Say
+from sightline.workflow.trained import TrainedModel, open_trained
+
+
+def export_run(
+    run: Path,
+    *,
+    out: Path | None = None,
+    checkpoint: str = "best",
+    settings: Sequence[str] = (),
+    say: Say | None = None,
+) -> Bundle:
+    """Export a trained run to ONNX and compare the file with the model on real validation images.
+
+    Args:
+        run: the run folder.
+        out: folder of the bundle; where missing, ``RUN/bundle``.
+        checkpoint: ``best``, ``last`` or a checkpoint file.
+        settings: ``export.…=…`` words, in place of the run's own.
+        say: where notes go.
+
+    Raises:
+        ConfigError: a setting is not one of the export's.
+        GateError: the exported model differs from the trained one beyond the budget; no bundle was written.
+        ExportError: the model cannot be exported.
+    """
+    say = say or Say(quiet=True)
+    here = Run.open(run)
+    model = open_trained(here, checkpoint)
+    samples = run_samples(here)
+    info = here.info()
+    return export_bundle(
+        model.module,
+        model.contract,
+        validation=_validation(model, samples),
+        out=out or here.folder / "bundle",
+        metrics=_figures(here, model, checkpoint, say),
+        provenance={
+            "run": here.folder.name,
+            "checkpoint": model.checkpoint,
+            "command": info.get("command", ""),
+            "versions": info.get("versions", {}),
+            "data": sha256_of(here.split),
+            "weights_sha256": model.weights_sha256,
+        },
+        weights_license=str(info.get("weights_report", {}).get("license", "")),
+        config=_budgets(model, settings),
+    )
+
+
+def _budgets(model: TrainedModel, settings: Sequence[str]) -> ExportConfig:
+    other = [word for word in settings if not word.startswith("export.")]
+    if other:
+        raise ConfigError(
+            f"only settings of the export can be changed here: {shortened(other)}", where="-s",
+            allowed=[f"export.{field.name}" for field in dataclasses.fields(ExportConfig)],
+        )  # fmt: skip
+    own = {f"export.{key}": value for key, value in dataclasses.asdict(model.config.export).items()}
+    return load(None, settings, base=own).config.export
+
+
+def _validation(model: TrainedModel, samples: Samples) -> Iterator[Sample]:
+    """Validation images in a seeded order (test or training images where there are none)."""
+    indices = next(found for found in (samples.part(p) for p in ("val", "test", "train")) if len(found))
+    for index in indices[epoch_order(model.config.seed, 0, len(indices))]:
+        place = int(index)
+        pixels = model.contract.pixels(image_of(samples, place))
+        yield samples.paths[place], np.ascontiguousarray(pixels), int(samples.labels[place])
+
+
+def _figures(run: Run, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, object]:
+    """The figures of this checkpoint on the test part (or the validation part), measured now if they are not there."""
+    for part in ("test", "val"):
+        if run.figures(part).exists():
+            figures = json.loads(run.figures(part).read_text(encoding="utf-8"))
+            if figures.get("weights_sha256") == model.weights_sha256:
+                return figures
+    return evaluate_run(run.folder, checkpoint=checkpoint, say=say)

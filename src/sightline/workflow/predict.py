@@ -1,0 +1,207 @@
+"""Predict labels for images, file by file: a damaged one never costs the others their answer."""
+
+import concurrent.futures
+import csv
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline.data.derive import image_of
+from sightline.data.image import is_image_name, read_image
+from sightline.data.loader import Batch
+from sightline.data.read import read
+from sightline.data.samples import PARTS, Samples
+from sightline.errors import ConfigError, DataError, ImageError
+from sightline.evaluation.grid import draw_grid
+from sightline.evaluation.predict import logits_of
+from sightline.evaluation.predictions import softmax
+from sightline.files import whole_file
+from sightline.run import Run
+from sightline.workflow.environment import cores
+from sightline.workflow.evaluate import run_samples
+from sightline.workflow.trained import TrainedModel, open_trained
+
+MOST_ON_GRID = 64
+"""Images that a grid shows; the first ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The answer for one image."""
+
+    image_id: str
+    """Path of the image relative to the folder that was given; with several paths given, below the given one."""
+    label: str
+    """The class with the highest probability; empty where the image cannot be decoded."""
+    confidence: float
+    """Its probability, 0-1."""
+    error: str = ""
+    """Why there is no answer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Item:
+    image_id: str
+    read: Callable[[], Any]
+    """Gives the upright image, or raises ``ImageError``."""
+
+
+def predict_run(
+    run: Path,
+    paths: Sequence[Path] = (),
+    *,
+    part: str | None = None,
+    checkpoint: str = "best",
+) -> Iterator[Prediction]:
+    """Label images with a trained run, one answer an image, in order.
+
+    Args:
+        run: the run folder.
+        paths: images, folders of images (searched at every depth), or data sets (archive, CSV, idx).
+        part: train, val or test: only that part of the data set; without paths, of the run's own data.
+        checkpoint: ``best``, ``last`` or a checkpoint file.
+
+    Raises:
+        DataError: a path does not exist or holds no images.
+    """
+    here = Run.open(run)
+    model = open_trained(here, checkpoint)
+    if part is not None and part not in PARTS:
+        raise ConfigError(f"unknown part '{part}'", where="--part", allowed=PARTS)
+    if not paths and part is None:
+        raise ConfigError("nothing to predict", where="PATH", hint="give images, folders, or --part of the run's data")
+    return _answers(model, _all_items(here, paths, part))
+
+
+def write_predictions(answers: Iterable[Prediction], out: Path) -> tuple[int, int]:
+    """Write ``image_id,label,confidence`` rows, and those without an answer to ``NAME.errors.csv`` beside it.
+
+    Returns:
+        How many images got an answer, and how many did not.
+    """
+    failed: list[Prediction] = []
+    answered = 0
+    with whole_file(out, "w") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("image_id", "label", "confidence"))
+        for answer in answers:
+            if answer.error:
+                failed.append(answer)
+            else:
+                answered += 1
+                rows.writerow((_text(answer.image_id), answer.label, f"{answer.confidence:.6f}"))
+    errors = errors_file(out)
+    if failed:
+        with whole_file(errors, "w") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("image_id", "error"))
+            rows.writerows((_text(answer.image_id), answer.error) for answer in failed)
+    else:
+        errors.unlink(missing_ok=True)
+    return answered, len(failed)
+
+
+def errors_file(out: Path) -> Path:
+    """Where the images without an answer are listed."""
+    return out.with_name(f"{out.stem}.errors.csv")
+
+
+def draw_predictions(
+    run: Path, paths: Sequence[Path], answers: Sequence[Prediction], out: Path, part: str | None = None
+) -> None:
+    """Draw the first images that got an answer, with their labels, as one PNG.
+
+    Args:
+        run: the run folder.
+        paths: as they were given to ``predict_run``.
+        answers: what it gave.
+        out: the PNG to write.
+        part: as it was given to ``predict_run``.
+    """
+    shown = [answer for answer in answers if not answer.error][:MOST_ON_GRID]
+    wanted = {answer.image_id for answer in shown}
+    items = _all_items(Run.open(run), paths, part)
+    images = {item.image_id: item.read() for item in items if item.image_id in wanted}
+    draw_grid([images[a.image_id] for a in shown], [(a.label, a.confidence) for a in shown], out)
+
+
+def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction]:
+    size = model.config.evaluation.batch_size
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        while chunk := list(itertools.islice(items, size)):
+            read = list(pool.map(lambda item: _seen(model, item), chunk))
+            pixels = [image for image in read if isinstance(image, np.ndarray)]
+            scores = iter(_probabilities(model, pixels) if pixels else ())
+            for item, image in zip(chunk, read, strict=True):
+                if isinstance(image, ImageError):
+                    why = image.what if image.got is None else f"{image.what}: {image.got}"
+                    yield Prediction(item.image_id, "", 0.0, why)
+                else:
+                    row = next(scores)
+                    best = int(row.argmax())
+                    yield Prediction(item.image_id, model.contract.classes[best], float(row[best]))
+
+
+def _seen(model: TrainedModel, item: _Item) -> NDArray[np.uint8] | ImageError:
+    try:
+        return model.contract.pixels(item.read())
+    except ImageError as error:
+        return error
+
+
+def _probabilities(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    unknown = torch.full((len(pixels),), -1)
+    batch = Batch(torch.from_numpy(np.stack(pixels)), unknown, torch.arange(len(pixels)))
+    [(_, logits)] = logits_of(model.module, model.task, [batch], model.device, model.layout)
+    return softmax(logits)
+
+
+def _all_items(run: Run, paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
+    """The images of the paths, or of a part of the run's own data."""
+    return _items(paths, part) if paths else _from_samples(run_samples(run), part, "")
+
+
+def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
+    """Every image of the given paths. With several paths an id begins with the path it came from."""
+    for path in paths:
+        prefix = "" if len(paths) == 1 else path.as_posix().rstrip("/") + "/"
+        if not path.exists():
+            raise DataError(f"{path} does not exist", where="PATH", hint="check the path")
+        if path.is_file() and is_image_name(path.name):
+            name = path.name if len(paths) == 1 else path.as_posix()
+            yield _Item(name, lambda path=path, name=name: read_image(path, name))
+            continue
+        found = _images_below(path) if path.is_dir() and part is None else iter(())
+        first = next(found, None)
+        if first is None:
+            yield from _from_samples(read(path), part, prefix)
+            continue
+        for image in itertools.chain([first], found):
+            name = prefix + image.relative_to(path).as_posix()
+            yield _Item(name, lambda image=image, name=name: read_image(image, name))
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        yield from (Path(place) / name for name in sorted(files) if is_image_name(name))
+
+
+def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_Item]:
+    indices = np.arange(len(samples)) if part is None else samples.part(part)
+    if not len(indices):
+        raise DataError(f"there is no {part} part", where=str(samples.root))
+    for index in indices:
+        yield _Item(prefix + samples.paths[int(index)], lambda index=int(index): image_of(samples, index))
+
+
+def _text(name: str) -> str:
+    """File names that are not valid text are written with their bytes spelt out."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,188 @@
+"""From settings to everything that is fixed before the first step, written into the run."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sightline import distributed, plug
+from sightline.config import RunConfig
+from sightline.config_file import dump, flat
+from sightline.data.contract import Contract
+from sightline.data.derive import SMALL, derive_contract
+from sightline.data.loader import Piece, Pieces, load
+from sightline.data.order import epoch_order
+from sightline.data.read import read
+from sightline.data.samples import Samples
+from sightline.data.scan import Scan, scan
+from sightline.data.split import apply_split, refuse_changes, split, write_split
+from sightline.data.transforms import AUGMENTS
+from sightline.errors import DataError, shortened
+from sightline.model.build import Built, build, license_of, preferred_input
+from sightline.model.weights import load_weights
+from sightline.run import Run
+from sightline.task.classification import TASKS, Classification
+from sightline.training.losses import make_loss
+from sightline.training.precision import Wanted, choose
+from sightline.workflow.auto import Settling
+from sightline.workflow.environment import cores
+from sightline.workflow.say import Say
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """What training starts from."""
+
+    config: RunConfig
+    samples: Samples
+    contract: Contract
+    built: Built
+    task: Classification
+
+
+def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
+    """Read, verify, split, settle every ``auto``, build the model; write split, contract and settings into the run.
+
+    Raises:
+        SightlineError: anything that keeps the training from starting, before the first step is made.
+    """
+    _refuse_unknown_names(config)
+    settling = Settling(config, origins)
+    samples, facts = _read(run, config, say)
+    samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
+    say.note(_counted(samples))
+    typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
+    settling.choose_model(typical)
+    model = settling.config.model
+    contract = derive_contract(
+        settling.config.data,
+        samples,
+        facts,
+        preferred_input(model.name),
+        model.weights != "none",
+        settling.chose,
+    )
+    settling.choose_data(max(contract.height, contract.width) < SMALL, samples.pixels is not None)
+    settling.choose_training(len(training_part(samples, settling.config)))
+    built, report = build_model(settling.config, contract, say)
+    task = make_task(settling.config, contract)
+    _choose_form(settling, samples, contract, built, task)
+    for key, origin in settling.origins.items():
+        if origin.startswith("auto: "):
+            say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
+    write_split(run.split, samples, facts)
+    contract.save(run.contract)
+    run.note(
+        origins=settling.origins,
+        settings=flat(settling.config),
+        weights_report=report,
+        parameters=sum(parameter.numel() for parameter in built.module.parameters()),
+        contract=contract.hash,
+    )
+    dump(settling.config, settling.origins, run.config)
+    run.note(state="prepared")
+    return Prepared(settling.config, samples, contract, built, task)
+
+
+def reopen(run: Run, config: RunConfig, say: Say) -> Prepared:
+    """What ``prepare`` gave, for a run that was prepared before.
+
+    Raises:
+        ChangedDataError: training or validation images are no longer what they were.
+    """
+    samples = apply_split(read(config.data.path, config.data.reader, config.data.root), run.split)
+    refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
+    contract = Contract.load(run.contract)
+    torch.set_num_threads(int(config.train.threads))
+    built, _ = build_model(config, contract, say)
+    return Prepared(config, samples, contract, built, make_task(config, contract))
+
+
+def training_part(samples: Samples, config: RunConfig) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Places of the training samples; with ``data.limit`` the first ones after the seeded shuffle."""
+    train = samples.part("train")
+    limit = config.data.limit
+    return train if limit is None else train[epoch_order(config.seed, -1 & 0xFFFFFFFF, len(train))][:limit]
+
+
+def make_task(config: RunConfig, contract: Contract) -> Classification:
+    """The task that the settings name, with its loss."""
+    return plug.resolve("task", config.task.name, TASKS, "task.name")(contract, make_loss(config.train.loss))
+
+
+def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, object]]:
+    """The network with its starting weights, and an account of where they came from."""
+    torch.manual_seed(config.seed)
+    model = config.model
+    if model.weights == "hub":
+        say.note(f"fetching the published weights of {model.name}")
+    built = build(model.name, len(contract.classes), contract.channels, dict(model.options), hub=model.weights == "hub")
+    if model.weights in ("none", "hub"):
+        source = "random" if model.weights == "none" else f"published weights of {model.name}"
+        license_name = license_of(model.name) if model.weights == "hub" else ""
+        if license_name:
+            say.note(f"weights: {source}, licence {license_name}")
+        return built, {"source": source, "license": license_name}
+    report = load_weights(built.module, Path(model.weights))
+    for line in report.lines():
+        say.note(line)
+    return built, report.as_dict() | {"license": f"that of the file {Path(model.weights).name}"}
+
+
+def _refuse_unknown_names(config: RunConfig) -> None:
+    """A misspelt model or missing file is found before a large data set is read."""
+    if config.model.name != "auto":
+        preferred_input(config.model.name)
+    make_loss(config.train.loss)
+
+
+def _read(run: Run, config: RunConfig, say: Say) -> tuple[Samples, Scan]:
+    """Read the data and look at every image; refuse the damaged ones or leave them out, as the settings say."""
+    samples = read(config.data.path, config.data.reader, config.data.root)
+    if samples.ignored:
+        say.note(f"passed over {len(samples.ignored)} files that are no images: {shortened(samples.ignored)}")
+    with say.progress("looking at every image") as progress:
+        facts = scan(samples, progress)
+    if facts.faults:
+        told = [f"{samples.paths[index]}: {why}" for index, why in sorted(facts.faults.items())]
+        if config.data.on_error == "stop":
+            raise DataError(
+                f"{len(told)} of {len(samples)} images cannot be decoded",
+                where=str(samples.root),
+                got=shortened(told),
+                hint="repair or remove them, or leave them out with -s data.on_error=skip",
+            )
+        say.note(f"left out {len(told)} images that cannot be decoded:")
+        for line in told:
+            say.note(f"  {line}")
+        run.note(skipped=told)
+        good = np.asarray([index for index in range(len(samples)) if index not in facts.faults], np.int64)
+        samples, facts = samples.take(good), facts.take(good)
+        _refuse_empty_classes(samples)
+    return samples, facts
+
+
+def _refuse_empty_classes(samples: Samples) -> None:
+    empty = [samples.classes[place] for place in np.flatnonzero(samples.counts() == 0)]
+    if empty:
+        raise DataError("no image of these classes can be decoded", where=str(samples.root), got=shortened(empty))
+
+
+def _counted(samples: Samples) -> str:
+    parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
+    return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
+
+
+def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> None:
+    """Measure threads, precision and layout where they are ``auto``."""
+    train = settling.config.train
+    indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
+    pieces = Pieces(samples, AUGMENTS["none"](contract, False), settling.config.seed)
+    batch = next(load(pieces, [Piece(0, indices)], workers=0))
+    most = max(1, cores() // distributed.local_world())
+    wanted = Wanted(train.threads, train.precision, train.layout, most)
+    choice = choose(built, task, batch, torch.device(train.device), wanted)
+    for name in ("threads", "precision", "layout"):
+        if getattr(train, name) == "auto":
+            settling.chose(f"train.{name}", getattr(choice.form, name), choice.reason)

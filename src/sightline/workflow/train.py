@@ -1,0 +1,251 @@
+"""Train a run from the beginning, or go on with one that was interrupted."""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sightline import distributed, plug
+from sightline.config import RunConfig
+from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
+from sightline.errors import ConfigError, RunError, SightlineError
+from sightline.run import Run, next_run_folder
+from sightline.training.checkpoint import Checkpoints, weights_sha256
+from sightline.training.loop import restore, train
+from sightline.workflow import environment
+from sightline.workflow.job import make_job, sinks_of
+from sightline.workflow.prepare import Prepared, prepare, reopen
+from sightline.workflow.say import Say
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """How a training ended."""
+
+    run: Run
+    """The run folder."""
+    weights_sha256: str
+    """Fingerprint of the weights after the last step."""
+    step: int
+    """Optimizer steps done."""
+    ended: str
+    """``finished``; ``patience``: the validation score stopped improving; ``SIGINT`` or ``SIGTERM``: interrupted."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ended it before its time."""
+        return self.ended.startswith("SIG")
+
+
+def train_run(
+    data: str | Path | None,
+    *,
+    config: Path | None = None,
+    settings: Mapping[str, Any] | list[str] | None = None,
+    run: Path | None = None,
+    say: Say | None = None,
+) -> Trained:
+    """Train a model on a data set.
+
+    Args:
+        data: folder, archive, CSV or idx folder; may also stand in the settings as ``data.path``.
+        config: YAML file.
+        settings: values by dotted path, or ``key=value`` words; they go over the file.
+        run: folder for the run; where missing, the next free one under ``runs/``.
+        say: where notes go.
+
+    Raises:
+        SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
+    """
+    say = _speaker(say)
+    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
+    if data is not None:
+        words = [*words, f"data.path={json.dumps(str(data))}"]
+    if config is not None:
+        plug.search_in(config.parent)
+    loaded = load(config, words)
+    refuse_useless(loaded.config, loaded.origins)
+    if not loaded.config.data.path:
+        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
+    settled = _with_absolute_paths(loaded.config)
+    _meet(settled.train.device)
+    folder = distributed.from_main(run or next_run_folder(Path("runs"), Path(settled.data.path).name.split(".")[0]))
+    with contextlib.ExitStack() as stack:
+        here = Run(folder)
+        if distributed.is_main():
+            here = Run.create(folder)
+            stack.enter_context(here.locked())
+            dump(settled, loaded.origins, here.config)
+            here.note(state="created", origins=loaded.origins, **_provenance(config))
+        return _fit(here, say, None)
+
+
+def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = None) -> Trained:
+    """Go on with a run as if it had never stopped.
+
+    Args:
+        run: the run folder.
+        start_from: name of a checkpoint file to go back to; where missing, the last one.
+        say: where notes go.
+
+    Raises:
+        RunError: there is no run, or it is in use.
+        CheckpointError: the checkpoint is damaged; names the previous good one.
+        ChangedDataError: images are no longer what they were.
+    """
+    say = _speaker(say)
+    here = Run.open(run)
+    _meet(load_resolved(here.config).train.device)
+    for folder in here.info().get("plugs", []):
+        plug.search_in(Path(folder))
+    with contextlib.ExitStack() as stack:
+        if distributed.is_main():
+            stack.enter_context(here.locked())
+        return _fit(here, say, start_from)
+
+
+def _with_absolute_paths(config: RunConfig) -> RunConfig:
+    """The run must find its data and weights from any folder it is resumed in."""
+    paths = {"data.path": config.data.path, "data.root": config.data.root}
+    if config.model.weights not in ("auto", "none", "hub"):
+        paths["model.weights"] = config.model.weights
+    return resolve(config, {key: str(Path(path).expanduser().absolute()) for key, path in paths.items() if path})
+
+
+def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
+    prepared = _prepared(run, say)
+    content = _checkpoint(run, start_from, say)
+    job, sinks = make_job(prepared, run), contextlib.ExitStack()
+    if content is not None:
+        restore(job, content)
+    with _Stop() as stop, sinks:
+        outputs = sinks_of(job, run, prepared.config, say, content["records"] if content else 0, sinks)
+        patience = job.plan.patience
+        for record in () if job.state.enough else train(job, stop):
+            for output in outputs:
+                output.write(record)
+            if record.kind == "eval" and patience and job.state.step - (job.state.best_step or 0) >= patience:
+                job.state.enough = True
+                stop.because("patience")
+    ended = "patience" if job.state.enough else stop.reason or "finished"
+    digest = weights_sha256(job.built.module.state_dict())
+    if distributed.is_main():
+        _conclude(run, digest, job.state.step, ended)
+    return Trained(run, digest, job.state.step, ended)
+
+
+def _prepared(run: Run, say: Say) -> Prepared:
+    """Rank 0 prepares; the others then read what it wrote."""
+    fresh: Prepared | None = None
+    if distributed.is_main() and run.info().get("state") == "created":
+        try:
+            fresh = prepare(run, load_resolved(run.config), run.info().get("origins", {}), say)
+        except SightlineError:
+            _sweep(run)
+            raise
+    distributed.from_main(None)
+    return fresh or reopen(run, load_resolved(run.config), say)
+
+
+def _checkpoint(run: Run, start_from: str | None, say: Say) -> dict[str, Any] | None:
+    """The checkpoint to go on from, on every rank; ``None`` before the first one."""
+    checkpoints = Checkpoints(run.checkpoints)
+    entries = checkpoints.entries()
+    if not entries:
+        return None
+    entry = checkpoints.named("last")
+    if start_from is not None:
+        named = [one for one in entries if one.file == Path(start_from).name]
+        if not named:
+            raise RunError(f"no checkpoint '{start_from}'", where=str(run.checkpoints), allowed=[e.file for e in entries])
+        entry = named[0]
+    content = checkpoints.load(entry)
+    distributed.from_main(None)
+    if distributed.is_main() and start_from is not None:
+        checkpoints.rewind(entry, content["state"]["best_step"])
+        run.note(state="prepared")
+    say.note(f"going on from step {entry.step} ({entry.file})")
+    return content
+
+
+def _conclude(run: Run, digest: str, step: int, ended: str) -> None:
+    from sightline.evaluation.plots import draw_curves  # noqa: PLC0415  matplotlib is slow to import
+
+    draw_curves(run.read_records(), run.plots)
+    run.note(
+        state="interrupted" if ended.startswith("SIG") else "done",
+        ended=ended,
+        finished=_now(),
+        steps_done=step,
+        weights_sha256=digest,
+    )
+
+
+def _sweep(run: Run) -> None:
+    """Remove what a run wrote that never took a step, so that the same command can be given again."""
+    for path in (run.config, run.info_file, run.split, run.contract, run.folder / ".lock"):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        run.folder.rmdir()
+
+
+def _provenance(config: Path | None) -> dict[str, Any]:
+    plugs = [str(Path.cwd()), *([str(config.parent.resolve())] if config else [])]
+    return {
+        "command": environment.command(),
+        "versions": environment.versions(),
+        "machine": environment.machine(),
+        "started": _now(),
+        "plugs": plugs,
+    }
+
+
+def _meet(device: str) -> None:
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    distributed.start(torch.device(found if device == "auto" else device))
+
+
+def _speaker(say: Say | None) -> Say:
+    return (say or Say(quiet=True)) if distributed.is_main() else Say(quiet=True)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+class _Stop:
+    """Set by Ctrl-C, SIGTERM or a consumer of records; the loop asks it after each step."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.before: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        return bool(self.reason)
+
+    def because(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+    def __enter__(self) -> "_Stop":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self._signalled)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _signalled(self, number: int, _: object) -> None:
+        if self.reason:  # asked twice: do not wait for the step
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.reason = signal.Signals(number).name

@@ -1,0 +1,79 @@
+"""A trained network, taken from a run for evaluation, prediction or export."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sightline import plug
+from sightline.config import RunConfig
+from sightline.config_file import load_resolved
+from sightline.data.contract import Contract
+from sightline.errors import RunError
+from sightline.model.build import build
+from sightline.run import Run
+from sightline.task.classification import Classification
+from sightline.training.checkpoint import Checkpoints, weights_sha256
+from sightline.training.loop import LAYOUTS
+from sightline.workflow.prepare import make_task
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """The network of a run's checkpoint, ready to answer."""
+
+    run: Run
+    config: RunConfig
+    contract: Contract
+    task: Classification
+    module: nn.Module
+    """Scaled float32 ``[n, channels, h, w]`` to logits ``[n, classes]``, in evaluation mode on ``device``."""
+    device: torch.device
+    layout: torch.memory_format
+    checkpoint: str
+    """File and step of the checkpoint."""
+    weights_sha256: str
+    """Fingerprint of the network's weights."""
+
+
+def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
+    """Load a checkpoint of a run.
+
+    Args:
+        run: the run.
+        checkpoint: ``best``, ``last``, or the name of a checkpoint file.
+
+    Raises:
+        CheckpointError: there is none yet, or it is damaged.
+        RunError: the run was never prepared, or there is no checkpoint of that name.
+    """
+    if not run.contract.exists():
+        raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
+    for folder in run.info().get("plugs", []):
+        plug.search_in(Path(folder))
+    config, contract = load_resolved(run.config), Contract.load(run.contract)
+    content, name = _content(run, checkpoint)
+    built = build(config.model.name, len(contract.classes), contract.channels, dict(config.model.options))
+    built.module.load_state_dict(content["ema"] or content["model"])
+    device = torch.device(config.train.device if torch.cuda.is_available() else "cpu")
+    layout = LAYOUTS[config.train.layout]
+    if config.train.threads != "auto":
+        torch.set_num_threads(min(config.train.threads, torch.get_num_threads()))
+    digest = weights_sha256(built.module.state_dict())
+    module = built.module.to(device, memory_format=layout).eval()
+    return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)
+
+
+def _content(run: Run, checkpoint: str) -> tuple[dict[str, Any], str]:
+    checkpoints = Checkpoints(run.checkpoints)
+    if checkpoint in ("best", "last"):
+        entry = checkpoints.named(checkpoint)
+    else:
+        found = [one for one in checkpoints.entries() if one.file == checkpoint]
+        if not found:
+            names = ["best", "last", *(one.file for one in checkpoints.entries())]
+            raise RunError(f"no checkpoint '{checkpoint}'", where=str(run.checkpoints), allowed=names)
+        entry = found[0]
+    return checkpoints.load(entry), entry.file

@@ -1,0 +1,60 @@
+"""Settings that do nothing beside the others are refused, and only those."""
+
+from pathlib import Path
+
+import pytest
+
+from sightline import config_file
+from sightline.config import RunConfig
+from sightline.errors import ConfigError
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "digits.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["train.optimizer.momentum=0.5"], "train.optimizer.momentum has no effect: adamw has no momentum"),
+        (["train.optimizer.nesterov=true"], "train.optimizer.nesterov has no effect: adamw"),
+        (["train.optimizer.name=sgd", "train.optimizer.betas=[0.9, 0.99]"], "sgd has no betas"),
+        (
+            ["train.optimizer.name=sgd", "train.optimizer.momentum=0", "train.optimizer.nesterov=true"],
+            "Nesterov's form needs momentum",
+        ),
+        (["train.schedule.name=constant", "train.schedule.final=0.1"], "a constant schedule ends where it was"),
+        (["train.epochs=3", "train.steps=100"], "give train.epochs or train.steps, not both"),
+        (["train.patience=10%"], "train.patience cannot be a percentage"),
+        (["data.val=0.5", "data.test=0.5"], "data.val is too large"),
+        (["data.reader=idx", "data.root=x"], "data.root has no effect"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(settings: list[str], told: str):
+    loaded = config_file.load(None, settings)
+    with pytest.raises(ConfigError) as caught:
+        config_file.refuse_useless(loaded.config, loaded.origins)
+    assert told in str(caught.value)
+
+
+def test_settings_with_effect_pass():
+    for settings in (
+        [],
+        ["train.optimizer.name=sgd", "train.optimizer.momentum=0.5"],
+        ["train.optimizer.name=my_file:lion", "train.optimizer.momentum=0.5", "train.optimizer.betas=[0.9, 0.8]"],
+        ["train.steps=100"],
+        ["train.epochs=auto", "train.steps=100"],
+    ):
+        loaded = config_file.load(None, settings)
+        config_file.refuse_useless(loaded.config, loaded.origins)
+
+
+def test_a_setting_without_effect_in_a_file_is_told_with_its_line_but_defaults_there_pass(tmp_path: Path):
+    loaded = config_file.load(written(tmp_path, "train:\n  optimizer:\n    momentum: 0.5\n"))
+    with pytest.raises(ConfigError, match=r"train.optimizer.momentum in digits.yaml, line 3"):
+        config_file.refuse_useless(loaded.config, loaded.origins)
+    config_file.dump(RunConfig(), {}, tmp_path / "config.yaml")
+    whole = config_file.load(tmp_path / "config.yaml")
+    config_file.refuse_useless(whole.config, whole.origins)
