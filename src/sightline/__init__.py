@@ -55,8 +55,28 @@ _HOMES = {
 }
 """Where each public name lives: ``module`` under this package, or ``module:other name``."""
 
-__all__ = [  # noqa: PLE0604  strings, though the linter cannot see it
-    *_HOMES
+__all__ = [
+    "Bundle",
+    "Contract",
+    "Finding",
+    "Predictions",
+    "Record",
+    "Run",
+    "RunConfig",
+    "Samples",
+    "SightlineError",
+    "check",
+    "evaluate",
+    "export",
+    "measure",
+    "open_trained",
+    "predict",
+    "read",
+    "report",
+    "resume",
+    "split",
+    "torch_transform",
+    "train",
 ]
 
 

@@ -12,8 +12,8 @@ from sightline.errors import DataError, MissingExtra
 def write_digits(folder: Path) -> int:
     """Write the digits as class folders ``0`` to ``9`` of 8x8 gray PNG files.
 
-    The images come with scikit-learn (UCI "Optical Recognition of Handwritten Digits", test part), so nothing is fetched.
-    The folder appears when all files are in it.
+    The images come with scikit-learn (UCI "Optical Recognition of Handwritten Digits", test part): nothing is
+    fetched. The folder appears when all files are in it.
 
     Returns:
         How many images there are.
@@ -28,11 +28,11 @@ def write_digits(folder: Path) -> int:
         raise MissingExtra("scikit-learn is not installed", hint='pip install "sightline[train]"') from error
     if folder.exists():
         raise DataError(f"{folder} already exists", hint="remove it, or choose another folder with --out")
-    digits = load_digits()
-    pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    values, labels = load_digits(return_X_y=True)
+    pixels = np.round(np.asarray(values).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    for place, (image, label) in enumerate(zip(pixels, digits.target, strict=True)):
+    for place, (image, label) in enumerate(zip(pixels, np.asarray(labels), strict=True)):
         target = part / str(label) / f"{place:04d}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(target)

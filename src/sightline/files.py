@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +13,7 @@ from sightline.errors import RunError
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def whole_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
     """Open a temporary neighbour of ``path`` for writing; rename it into place once it is safely on disk.
 
     On any failure the neighbour is removed and what stood at ``path`` before stays untouched.

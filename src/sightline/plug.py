@@ -103,7 +103,9 @@ def _module(source: str, where: str) -> Any:
     except Exception as error:
         del sys.modules[module_name]
         raise PlugError(
-            f"'{path.name}' failed while it was imported", where=where, got=f"{type(error).__name__}: {error}",
+            f"'{path.name}' failed while it was imported",
+            where=where,
+            got=f"{type(error).__name__}: {error}",
             hint=f"run python {path} to see the full traceback",
         ) from error
     return module

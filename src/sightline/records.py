@@ -15,7 +15,7 @@ class Record:
     """
 
     kind: Kind
-    """``step`` after each optimizer step, ``eval`` after an evaluation, ``save`` after a checkpoint, ``note`` for words."""
+    """``step`` after each optimizer step, ``eval`` after an evaluation, ``save`` before a checkpoint, ``note``: words."""
     step: int
     """Optimizer steps done so far."""
     epoch: float

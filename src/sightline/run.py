@@ -18,7 +18,7 @@
 import contextlib
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class Run:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Generator[None]:
         """Keep other processes from training in this folder at the same time.
 
         Raises:

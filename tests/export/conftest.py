@@ -1,5 +1,6 @@
 """A small network that has learnt real digits, its contract, and its export: made once for all tests of this folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 from torch import nn
 from trained_digits import WEIGHTS, Digits, digits, logits_of, make_network, train_a_little
 
+from sightline.export.bundle import Bundle
 from sightline.export.config import ExportConfig
 from sightline.export.formats.onnx import export_onnx
 from sightline.export.parity import Parity, check_parity
 from sightline.export.session import Session
+from sightline.export.write import write_bundle
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +23,7 @@ def gray() -> Digits:
 
 @pytest.fixture(scope="session")
 def network(gray: Digits) -> nn.Module:
-    return train_a_little(make_network(gray.contract), gray.contract, gray.images, gray.labels)
+    return train_a_little(make_network(gray.contract), gray, steps=80)
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +66,17 @@ def facts() -> dict[str, Any]:
         },
         "weights_license": "none: trained from random weights",
     }
+
+
+@pytest.fixture
+def write(exported: Path, gray: Digits, parity: Parity, facts: dict[str, Any]) -> Callable[..., Bundle]:
+    def make(folder: Path, **changes: Any) -> Bundle:
+        given = {"onnx": exported, "contract": gray.contract, "parity": parity} | facts | changes
+        return write_bundle(folder, **given)
+
+    return make
+
+
+@pytest.fixture
+def folder(write: Callable[..., Bundle], tmp_path: Path) -> Path:
+    return write(tmp_path / "digits").folder

@@ -40,7 +40,7 @@ def test_trained_timm_models_give_the_same(tmp_path: Path, name: str) -> None:
     data = digits("rgb", 64)
     torch.manual_seed(0)
     model = timm.create_model(name, num_classes=10)
-    train_a_little(model, data.contract, data.images, data.labels)
+    train_a_little(model, data)
     export_onnx(model, data.contract, tmp_path / "model.onnx", weights_sha256=WEIGHTS)
     assert_same(tmp_path / "model.onnx", model, data)
 

@@ -1,6 +1,8 @@
 """Real handwritten digits, and networks that have learnt them a little."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,22 +18,6 @@ from sightline.export.parity import Sample
 WEIGHTS = "5eed" * 16
 
 
-def train_a_little(model: nn.Module, contract: Contract, images: NDArray[np.uint8], labels: NDArray[Any]) -> nn.Module:
-    """Some steps of AdamW: enough that weights, batch statistics and logits are no longer those of a fresh model."""
-    torch.manual_seed(0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    model.train()
-    for step in range(12):
-        rows = np.arange(step * 32, (step + 1) * 32) % len(images)
-        loss = nn.functional.cross_entropy(
-            model(torch.from_numpy(contract.scaled(images[rows]))), torch.from_numpy(labels[rows]).long()
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return model
-
-
 @dataclasses.dataclass
 class Digits:
     """Scikit-learn's handwritten digits as the contract makes them."""
@@ -42,6 +28,22 @@ class Digits:
 
     def samples(self, count: int = 60) -> list[Sample]:
         return [(f"digit-{row}.png", self.images[-row], int(self.labels[-row])) for row in range(1, count + 1)]
+
+
+def train_a_little(model: nn.Module, data: Digits, steps: int = 12) -> nn.Module:
+    """Some steps of AdamW: enough that weights, batch statistics and logits are no longer those of a fresh model."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    model.train()
+    for step in range(steps):
+        rows = np.arange(step * 32, (step + 1) * 32) % len(data.images)
+        loss = nn.functional.cross_entropy(
+            model(torch.from_numpy(data.contract.scaled(data.images[rows]))), torch.from_numpy(data.labels[rows]).long()
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model
 
 
 def digits(color: str, size: int) -> Digits:
@@ -82,3 +84,9 @@ def make_network(contract: Contract) -> nn.Module:
 def logits_of(model: nn.Module, contract: Contract, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     with torch.inference_mode():
         return served_copy(model, contract).model(torch.from_numpy(contract.scaled(images).copy())).numpy()
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change fields of a bundle's document by hand."""
+    path = folder / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

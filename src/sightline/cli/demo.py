@@ -6,7 +6,9 @@ import click
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to work in.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to work in."
+)
 def command(out: Path) -> None:
     """Train, evaluate, export and report on 1,797 real handwritten digits, in about a minute."""
     from sightline.cli.evaluate import show  # noqa: PLC0415

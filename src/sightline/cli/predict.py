@@ -12,12 +12,14 @@ import click
 @click.command("predict")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--part", metavar="PART", help="train, val or test: only that part of a data set; alone: of RUN's own data.")
+@click.option(
+    "--part", metavar="PART", help="train, val or test: only that part of a data set; alone: of RUN's own data."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file for the answers.  [default: standard output]")
 @click.option("--grid", type=click.Path(path_type=Path), help="PNG file showing the images with their labels.")
 @click.option("--checkpoint", default="best", show_default=True, help="best, last, or a checkpoint file of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def command(  # noqa: PLR0913  one parameter an option
+def command(
     run: Path,
     paths: tuple[Path, ...],
     part: str | None,

@@ -8,7 +8,9 @@ import click
 @click.command("split")
 @click.argument("data")
 @click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting: seed, or one of data.*")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("split.csv"), show_default=True, help="CSV to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("split.csv"), show_default=True, help="CSV to write."
+)
 def command(data: str, settings: tuple[str, ...], out: Path) -> None:
     """Divide DATA into training, validation and test parts and freeze them in a CSV that `train` reads.
 

@@ -34,7 +34,9 @@ def conclude(trained: "Trained") -> None:
     folder = trained.run.folder
     if distributed.is_main():
         words = {"finished": "finished", "patience": "stopped early: the validation score no longer improves"}
-        click.echo(f"{words.get(trained.ended, f'interrupted by {trained.ended}')} after {trained.step} steps", err=True)
+        click.echo(
+            f"{words.get(trained.ended, f'interrupted by {trained.ended}')} after {trained.step} steps", err=True
+        )
         click.echo(f"run {folder}")
         click.echo(f"weights_sha256 {trained.weights_sha256}")
         verb = "resume" if trained.interrupted else "evaluate"

@@ -63,7 +63,9 @@ class Pieces(Dataset[Any]):
         return self.transform(image_of(self.samples, index), stream_key(self.seed, epoch, index))
 
 
-def load(dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool = False) -> Iterator[Batch]:
+def load(
+    dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool = False
+) -> Iterator[Batch]:
     """Make the batches for these pieces, in their order.
 
     Raises:

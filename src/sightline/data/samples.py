@@ -173,7 +173,9 @@ def _codes_of(
         outside = np.unique(column[(column < 0) | (column >= len(names))])
         if len(outside):
             raise DataError(
-                "labels outside the classes", where=name, got=shortened(outside.tolist()),
+                "labels outside the classes",
+                where=name,
+                got=shortened(outside.tolist()),
                 allowed=[f"0 to {len(names) - 1}"],
             )
         return column.astype(np.int32), names

@@ -22,7 +22,8 @@ def split(samples: Samples, *, val: float, test: float, seed: int) -> Samples:
     """Give every sample a part.
 
     Parts that the data set gives are kept. Where it gives no validation part, one is taken from the training part;
-    where it gives no parts at all, a test part too. Each class is divided in the same proportion, at random by ``seed``.
+    where it gives no parts at all, a test part too. Each class is divided in the same proportion,
+    at random by ``seed``.
 
     Args:
         samples: with or without parts.
@@ -78,7 +79,7 @@ def _apportion(counts: NDArray[np.int64], fraction: float, parts: int) -> NDArra
     """How many of each class go to a part: at least one, the largest remainders rounded up, the total kept."""
     exact = counts * fraction
     share = np.floor(exact).astype(np.int64)
-    missing = int(round(exact.sum())) - int(share.sum())
+    missing = round(float(exact.sum())) - int(share.sum())
     order = np.argsort(-(exact - share), kind="stable")
     share[order[: max(0, missing)]] += 1
     most = np.maximum((counts - 1) // parts, 0)
@@ -117,7 +118,9 @@ def read_split(path: Path) -> Frozen:
     except OSError as error:
         raise SplitError("the split cannot be read", where=str(path), got=error.strerror or str(error)) from error
     if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-        raise SplitError("not a split", where=str(path), got=",".join(rows[0]) if rows else "an empty file", allowed=COLUMNS)
+        raise SplitError(
+            "not a split", where=str(path), got=",".join(rows[0]) if rows else "an empty file", allowed=COLUMNS
+        )
     names, labels, parts, checksums = zip(*rows[1:], strict=True)
     return Frozen(Names.of(names), labels, parts, checksums)
 
@@ -135,16 +138,23 @@ def apply_split(samples: Samples, path: Path) -> Samples:
     gone = [name for name in frozen.paths if name not in place]
     if gone:
         raise ChangedDataError(
-            f"{len(gone)} of {len(frozen.paths)} images of this run are gone", where=str(samples.root),
-            got=shortened(gone), hint="restore them, or train a new run",
+            f"{len(gone)} of {len(frozen.paths)} images of this run are gone",
+            where=str(samples.root),
+            got=shortened(gone),
+            hint="restore them, or train a new run",
         )
     kept = samples.take(np.asarray([place[name] for name in frozen.paths], np.int64))
-    other = [name for name, label, code in zip(frozen.paths, frozen.labels, kept.labels, strict=True)
-             if kept.classes[code] != label]
+    other = [
+        name
+        for name, label, code in zip(frozen.paths, frozen.labels, kept.labels, strict=True)
+        if kept.classes[code] != label
+    ]
     if other:
         raise ChangedDataError(
-            f"{len(other)} images have another label than when the run was made", where=str(samples.root),
-            got=shortened(other), hint="restore the labels, or train a new run",
+            f"{len(other)} images have another label than when the run was made",
+            where=str(samples.root),
+            got=shortened(other),
+            hint="restore the labels, or train a new run",
         )
     return dataclasses.replace(kept, parts=np.asarray([PARTS.index(part) for part in frozen.parts], np.int8))
 
@@ -164,6 +174,8 @@ def refuse_changes(samples: Samples, path: Path, indices: Sequence[int] | NDArra
     changed = [frozen.paths[int(i)] for i in indices if hash_of(samples, int(i)) != frozen.sha256[int(i)]]
     if changed:
         raise ChangedDataError(
-            f"{len(changed)} images changed since the run was made", where=str(samples.root),
-            got=shortened(changed), hint="restore the files, or train a new run",
+            f"{len(changed)} images changed since the run was made",
+            where=str(samples.root),
+            got=shortened(changed),
+            hint="restore the files, or train a new run",
         )

@@ -56,7 +56,7 @@ def light_augment(contract: Contract, flip: bool) -> Transform:
 
 
 def standard_augment(contract: Contract, flip: bool) -> Transform:
-    """Random crops of 25-100 % of the area (Szegedy et al. 2015), mirror images, brightness, contrast and saturation."""
+    """Random crops of 25-100 % of the area (Szegedy et al. 2015), mirror images, brightness, contrast, saturation."""
     steps: list[Callable[..., Any]] = [
         v2.RandomResizedCrop(
             (contract.height, contract.width),

@@ -1,0 +1,1 @@
+"""Predictions, figures, plots and the report."""

@@ -70,9 +70,7 @@ def write_bundle(
         }
         with whole_file(fresh / CARD, "w") as file:
             file.write(render_card(document))
-        for name in (MODEL, CARD):
-            path = fresh / name
-            document["files"][name] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        document["files"] = {name: _stated(fresh / name) for name in (MODEL, CARD)}
         _write_document(fresh / DOCUMENT, document)
         Bundle.load(fresh).session  # noqa: B018 - starting it verifies the graph against the document
     return Bundle.load(folder)
@@ -125,6 +123,10 @@ def _swap(fresh: Path, folder: Path, aside: Path) -> None:
         aside.rename(folder)
         raise
     shutil.rmtree(aside)
+
+
+def _stated(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_of(path), "bytes": path.stat().st_size}
 
 
 def _write_document(path: Path, document: dict[str, Any]) -> None:

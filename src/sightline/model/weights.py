@@ -52,9 +52,9 @@ class WeightsReport:
 def load_weights(module: nn.Module, path: Path) -> WeightsReport:
     """Fill a network from a ``.safetensors`` file or a torch file.
 
-    Torch files are read with ``weights_only=True``, so no code in them is run. Nested dictionaries and the prefixes that
-    wrappers leave (``module.``, ``model.``, ``backbone.``) are undone. A first convolution for another number of channels
-    is left at its initial values, like every other mismatch, and reported.
+    Torch files are read with ``weights_only=True``, so no code in them is run. Nested dictionaries and the prefixes
+    that wrappers leave (``module.``, ``model.``, ``backbone.``) are undone. A first convolution for another number of
+    channels is left at its initial values, like every other mismatch, and reported.
 
     Raises:
         WeightsError: the file is missing, damaged or no weights file, or not one tensor fits.
@@ -85,7 +85,10 @@ def load_weights(module: nn.Module, path: Path) -> WeightsReport:
 def _read(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise WeightsError(
-            "the weights file does not exist", where="model.weights", got=path, allowed=["auto", "none", "hub", "a file"]
+            "the weights file does not exist",
+            where="model.weights",
+            got=path,
+            allowed=["auto", "none", "hub", "a file"],
         )
     try:
         if path.suffix == ".safetensors":
@@ -106,7 +109,9 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         if nest is None:
             break
         content = content[nest]
-    tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)} if isinstance(content, dict) else {}
+    tensors = (
+        {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)} if isinstance(content, dict) else {}
+    )
     if not tensors:
         raise WeightsError("no tensors in the weights file", where=str(path), got=type(content).__name__)
     return tensors

@@ -77,7 +77,7 @@ class Job:
     batches: Callable[[int, int], Iterator[tuple[Batch, int]]]
     """(first step, last step) -> micro-batches of this rank, each with the samples of its step over all ranks."""
     evaluate: Callable[[nn.Module], dict[str, float]] | None
-    """The validation figures of a network, with ``val_loss`` and ``val_accuracy``; ``None`` without a validation part."""
+    """The validation figures of a network: ``val_loss`` and ``val_accuracy``; ``None`` without a validation part."""
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     state: State = dataclasses.field(default_factory=State)
@@ -187,7 +187,9 @@ class _Watch:
         if not step:
             return
         entries = self.job.checkpoints.entries()
-        good = f"the last good checkpoint is {entries[-1].file} (step {entries[-1].step})" if entries else "none was saved"
+        good = (
+            f"the last good checkpoint is {entries[-1].file} (step {entries[-1].step})" if entries else "none was saved"
+        )
         raise NonFiniteError(
             f"the {thing} became NaN or infinite at step {step}",
             where=str(self.job.checkpoints.folder.parent),

@@ -33,8 +33,8 @@ def make_loss(config: LossConfig) -> LossFunction:
     Raises:
         PlugError: unknown name, or a user's function that gives no loss function.
     """
-    loss = plug.resolve("loss", config.name, LOSSES, "train.loss.name")(config)
-    if not callable(loss):
+    loss: LossFunction = plug.resolve("loss", config.name, LOSSES, "train.loss.name")(config)
+    if not callable(loss):  # a user's function may give anything
         raise PlugError(
             f"'{config.name}' did not give a loss function", where="train.loss.name", got=type(loss).__name__,
             hint="return a function of (logits, targets) that gives the loss of each sample",

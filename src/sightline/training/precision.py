@@ -146,11 +146,9 @@ def _measured(
     return {form: statistics.median(seconds) for form, seconds in times.items()}
 
 
-def _step_of(
-    built: Built, task: Classification, batch: Batch, device: torch.device, form: Form
-) -> Callable[[], None]:
+def _step_of(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:
     layout = LAYOUTS[form.layout]
-    model = copy.deepcopy(built.module).to(device, memory_format=layout).train()
+    model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
     targets = batch.targets.to(device)
 
     def step() -> None:

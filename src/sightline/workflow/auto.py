@@ -91,7 +91,7 @@ def _epochs(samples: int, pretrained: bool) -> int:
     """Fewer passes over more images: the square root keeps both the small and the large case sensible."""
     if pretrained:
         return min(30, max(5, round(15 * math.sqrt(2_000 / samples))))
-    return min(100, max(8, round(50 * math.sqrt(1_200 / samples))))
+    return min(60, max(8, round(25 * math.sqrt(1_200 / samples))))
 
 
 def _reason(samples: int, pretrained: bool) -> str:

@@ -74,9 +74,7 @@ def evaluate_run(
     return figures
 
 
-def predicted(
-    model: TrainedModel, samples: Samples, indices: NDArray[np.int64], name: str, source: str
-) -> Predictions:
+def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64], name: str, source: str) -> Predictions:
     """The model's logits for these samples, in their order."""
     config = model.config
     dataset = Pieces(samples, Evaluation(model.contract), config.seed)

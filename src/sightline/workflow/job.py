@@ -49,7 +49,7 @@ def make_job(prepared: Prepared, run: Run) -> Job:
     config, built = prepared.config, prepared.built
     train = config.train
     device = _device(train.device)
-    built.module.to(device, memory_format=LAYOUTS[train.layout])
+    built.module.to(device).to(memory_format=LAYOUTS[train.layout])
     plan = make_plan(config, len(training_part(prepared.samples, config)), device)
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
@@ -89,9 +89,7 @@ def make_plan(config: RunConfig, samples: int, device: torch.device) -> Plan:
     )
 
 
-def sinks_of(
-    job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: contextlib.ExitStack
-) -> list[Sink]:
+def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: contextlib.ExitStack) -> list[Sink]:
     """The consumers of this run's records, closed with ``stack``; only rank 0 has any.
 
     Args:
@@ -120,7 +118,7 @@ def sinks_of(
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        if device.type == "cuda" and device.index is None:
+        if name == "cuda":
             device = torch.device("cuda", distributed.local_rank())
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ def make_task(config: RunConfig, contract: Contract) -> Classification:
     return plug.resolve("task", config.task.name, TASKS, "task.name")(contract, make_loss(config.train.loss))
 
 
-def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, object]]:
+def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
     """The network with its starting weights, and an account of where they came from."""
     torch.manual_seed(config.seed)
     model = config.model

@@ -1,7 +1,7 @@
 """What a long command tells a person: notes and progress on stderr, never on stdout."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,7 +27,7 @@ class Say:
         self.console.print(f"  {text}", style="dim", markup=False, highlight=False)
 
     @contextlib.contextmanager
-    def progress(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
+    def progress(self, label: str) -> Generator[Callable[[int, int], None] | None]:
         """A bar while the block runs; ``None`` where there is no terminal to draw it on."""
         if self.quiet or not self.console.is_terminal:
             yield None

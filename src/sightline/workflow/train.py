@@ -165,7 +165,9 @@ def _checkpoint(run: Run, start_from: str | None, say: Say) -> dict[str, Any] | 
     if start_from is not None:
         named = [one for one in entries if one.file == Path(start_from).name]
         if not named:
-            raise RunError(f"no checkpoint '{start_from}'", where=str(run.checkpoints), allowed=[e.file for e in entries])
+            raise RunError(
+                f"no checkpoint '{start_from}'", where=str(run.checkpoints), allowed=[e.file for e in entries]
+            )
         entry = named[0]
     content = checkpoints.load(entry)
     distributed.from_main(None)

@@ -62,7 +62,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
     if config.train.threads != "auto":
         torch.set_num_threads(min(config.train.threads, torch.get_num_threads()))
     digest = weights_sha256(built.module.state_dict())
-    module = built.module.to(device, memory_format=layout).eval()
+    module = built.module.to(device).to(memory_format=layout).eval()
     return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)
 
 
