@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sightline.run import Run as Run
     from sightline.workflow.check import check_data as check
     from sightline.workflow.evaluate import evaluate_run as evaluate
-    from sightline.workflow.export import export_run as export
+    from sightline.workflow.export import export_run as export_run
     from sightline.workflow.predict import predict_run as predict
     from sightline.workflow.report import report_run as report
     from sightline.workflow.split import split_data as split
@@ -42,7 +42,7 @@ _HOMES = {
     "SightlineError": "errors",
     "check": "workflow.check:check_data",
     "evaluate": "workflow.evaluate:evaluate_run",
-    "export": "workflow.export:export_run",
+    "export_run": "workflow.export",
     "measure": "evaluation.metrics",
     "open_trained": "workflow.trained",
     "predict": "workflow.predict:predict_run",
@@ -67,7 +67,7 @@ __all__ = [
     "SightlineError",
     "check",
     "evaluate",
-    "export",
+    "export_run",
     "measure",
     "open_trained",
     "predict",

@@ -81,12 +81,12 @@ def _module(source: str, where: str) -> Any:
     if path is None:
         try:
             return importlib.import_module(source)
-        except ImportError as error:
+        except Exception as error:
             looked = ", ".join(str(folder) for folder in [Path.cwd(), *_search])
             raise PlugError(
                 f"cannot import '{source}'",
                 where=where,
-                got=str(error),
+                got=str(error) or type(error).__name__,
                 hint=f"put {source}.py in one of: {looked}; or install the module",
             ) from error
     module_name = f"sightline_plug_{path.stem}"

@@ -15,7 +15,7 @@ class Record:
     """
 
     kind: Kind
-    """``step`` after each optimizer step, ``eval`` after an evaluation, ``save`` before a checkpoint, ``note``: words."""
+    """``step``: after an optimizer step; ``eval``: after an evaluation; ``save``: before a checkpoint; ``note``."""
     step: int
     """Optimizer steps done so far."""
     epoch: float

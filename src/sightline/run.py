@@ -25,6 +25,9 @@ from typing import Any
 from sightline.errors import RunError
 from sightline.files import write_json
 
+_AT_BIRTH = (".lock", "run.json")
+"""What a run writes before its settings: all that is left of one that was killed in that moment."""
+
 
 class Run:
     """Paths and small documents of a run folder. Opening one reads nothing but its existence."""
@@ -67,8 +70,12 @@ class Run:
                     f"{folder} already holds a run",
                     hint=f"sightline resume {folder}, or choose another folder with --run",
                 )
-            if any(folder.iterdir()):
+            found = {path.name: path for path in folder.iterdir()}
+            unborn = [path for name, path in found.items() if name in _AT_BIRTH or name.endswith(".part")]
+            if len(unborn) < len(found):
                 raise RunError(f"{folder} is not empty", hint="choose another folder with --run")
+            for path in unborn:
+                path.unlink()
         except OSError as error:
             raise RunError(f"cannot make the run folder {folder}", got=error.strerror or str(error)) from error
         return run

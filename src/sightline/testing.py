@@ -3,14 +3,19 @@
 Give a component of your own to the check of its kind; it says nothing where the contract is honoured.
 """
 
+import copy
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.errors import PlugError, shortened
+from sightline.task.classification import LossFunction
+from sightline.training.config import LossConfig
 
 _COLUMNS = ("labels", "parts", "groups", "weights", "pixels")
 
@@ -26,49 +31,148 @@ def check_format(reader: Callable[[Path], object], path: Path) -> Samples:
     """
     samples = reader(path)
     if not isinstance(samples, Samples):
-        raise _broken("returns Samples", type(samples).__name__)
+        raise _broken("a reader", "returns Samples", type(samples).__name__)
     _check_columns(samples)
     _check_classes(samples)
     _check_sources(samples)
-    _need(_same(samples, reader(path)), "gives the same samples when it is called again", "another result")
-    _need(_same(samples, pickle.loads(pickle.dumps(samples))), "gives samples that can be pickled", "another copy")
+    _need(_same(samples, reader(path)), "a reader", "gives the same samples when it is called again", "another result")
+    _need(
+        _same(samples, pickle.loads(pickle.dumps(samples))),
+        "a reader",
+        "gives samples that can be pickled",
+        "another copy",
+    )
     return samples
 
 
+def check_loss(make: Callable[[LossConfig], LossFunction], config: LossConfig | None = None, classes: int = 5) -> None:
+    """Check that a loss honours its contract: logits ``[n, classes]`` and targets ``[n]`` to the losses ``[n]``.
+
+    Losses are one per sample and do not depend on the other samples of the batch (so that micro-batches and ranks add
+    up to the whole batch), they and their gradients are finite for logits of any size, and the gradient is that of the
+    loss (``torch.autograd.gradcheck`` in float64).
+
+    Args:
+        make: makes the loss from its settings.
+        config: the settings; the defaults where none are given.
+        classes: width of the logits.
+
+    Raises:
+        PlugError: names the clause that is broken.
+    """
+    loss = make(config or LossConfig())
+    _need(callable(loss), "a loss", "is a function of logits and targets", type(loss).__name__)
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(7, classes, generator=random, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(classes, (7,), generator=random)
+    losses = loss(logits, targets)
+    got = f"{list(losses.shape)} for logits {list(logits.shape)}"
+    _need(losses.shape == targets.shape, "a loss", "gives one value per sample", got)
+    alone = torch.cat([loss(logits[row : row + 1], targets[row : row + 1]) for row in range(len(targets))])
+    _need(torch.allclose(losses, alone), "a loss", "gives a sample the same value in any batch", str(losses - alone))
+    for size in (0.0, 1e2, 1e4):
+        extreme = (logits.detach().sign() * size).float().requires_grad_(True)
+        values = loss(extreme, targets)
+        (slope,) = torch.autograd.grad(values.sum(), extreme)
+        finite = bool(torch.isfinite(values).all() and torch.isfinite(slope).all())
+        _need(finite, "a loss", f"is finite, with its gradient, for logits of ±{size:g}", str(values.detach()))
+    try:
+        torch.autograd.gradcheck(lambda values: loss(values, targets), (logits,))
+    except RuntimeError as error:  # gradcheck's own way to say no
+        raise _broken("a loss", "has the gradient of its values", str(error).split("\n")[0]) from error
+
+
+def check_model(make: Callable[..., object], classes: int = 3, channels: int = 3, size: int = 64) -> None:
+    """Check that a model honours its contract: ``make(num_classes=…, in_chans=…)`` gives a module.
+
+    The module takes ``[n, channels, size, size]`` and gives logits ``[n, classes]``; in evaluation they are repeatable
+    and do not depend on the other images of the batch; training reaches every parameter that asks for a gradient;
+    the module can be copied, and its weights fill another one.
+
+    Raises:
+        PlugError: names the clause that is broken, and the parameters that break it.
+    """
+    module = make(num_classes=classes, in_chans=channels)
+    if not isinstance(module, nn.Module):
+        raise _broken("a model", "is a torch.nn.Module", type(module).__name__)
+    images = torch.randn(4, channels, size, size, generator=torch.Generator().manual_seed(0))
+    logits = module.train()(images)
+    got = f"{list(logits.shape)} for {classes} classes and images {list(images.shape)}"
+    _need(logits.shape == (4, classes), "a model", "gives logits [n, classes]", got)
+    logits.square().sum().backward()
+    unreached = [key for key, value in module.named_parameters() if value.requires_grad and value.grad is None]
+    _need(not unreached, "a model", "passes the gradient to every parameter", shortened(unreached))
+    module.eval()
+    with torch.no_grad():
+        logits = module(images)
+        _need(bool(torch.isfinite(logits).all()), "a model", "gives finite logits", str(logits))
+        _need(torch.equal(logits, module(images)), "a model", "evaluates repeatably", "other logits")
+        alone = torch.cat([module(image[None]) for image in images])
+        same = torch.allclose(logits, alone, rtol=1e-3, atol=1e-4)
+        _need(same, "a model", "evaluates an image alike in any batch", str(logits - alone))
+        twin = copy.deepcopy(module)
+        for value in twin.state_dict().values():
+            value.zero_()
+        twin.load_state_dict(module.state_dict())
+        _need(torch.equal(logits, twin(images)), "a model", "is wholly described by its weights", "other logits")
+
+
 def _check_columns(samples: Samples) -> None:
-    _need(len(samples) > 0, "finds images", "no samples")
+    _need(len(samples) > 0, "a reader", "finds images", "no samples")
     for name in ("paths", *_COLUMNS):
         column = getattr(samples, name)
         if column is not None:
-            _need(len(column) == len(samples), f"has one {name} row per sample", f"{len(column)} of {len(samples)}")
+            _need(
+                len(column) == len(samples),
+                "a reader",
+                f"has one {name} row per sample",
+                f"{len(column)} of {len(samples)}",
+            )
     bad = np.flatnonzero((samples.labels < -1) | (samples.labels >= len(samples.classes)))
-    _need(not len(bad), "gives labels that are places in classes, or -1", f"rows {shortened(bad.tolist())}")
+    _need(not len(bad), "a reader", "gives labels that are places in classes, or -1", f"rows {shortened(bad.tolist())}")
     bad = np.flatnonzero((samples.parts < UNASSIGNED) | (samples.parts >= len(PARTS)))
-    _need(not len(bad), "gives parts that are places in PARTS, or UNASSIGNED", f"rows {shortened(bad.tolist())}")
+    _need(
+        not len(bad),
+        "a reader",
+        "gives parts that are places in PARTS, or UNASSIGNED",
+        f"rows {shortened(bad.tolist())}",
+    )
     if samples.groups is not None:
         bad = np.flatnonzero((samples.groups < 0) | (samples.groups >= len(samples.group_names)))
-        _need(not len(bad), "gives groups that are places in group_names", f"rows {shortened(bad.tolist())}")
+        _need(
+            not len(bad), "a reader", "gives groups that are places in group_names", f"rows {shortened(bad.tolist())}"
+        )
     if samples.weights is not None:
         bad = np.flatnonzero(~np.isfinite(samples.weights) | (samples.weights < 0))
-        _need(not len(bad), "gives weights that are finite and not negative", f"rows {shortened(bad.tolist())}")
+        _need(
+            not len(bad),
+            "a reader",
+            "gives weights that are finite and not negative",
+            f"rows {shortened(bad.tolist())}",
+        )
 
 
 def _check_classes(samples: Samples) -> None:
     names: tuple[object, ...] = samples.classes
     bad = [name for name in names if type(name) is not str or not name.strip() or names.count(name) > 1]
-    _need(not bad, "gives classes with unique names that are not empty", shortened(bad))
+    _need(not bad, "a reader", "gives classes with unique names that are not empty", shortened(bad))
 
 
 def _check_sources(samples: Samples) -> None:
     paths = list(samples.paths)
     repeated = sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) < len(paths) else []
-    _need(not repeated, "gives every sample a path of its own", shortened(repeated))
+    _need(not repeated, "a reader", "gives every sample a path of its own", shortened(repeated))
     if samples.pixels is not None:
         got = f"{samples.pixels.dtype} {list(samples.pixels.shape)}"
-        _need(samples.pixels.dtype == np.uint8 and samples.pixels.ndim in (3, 4), "gives pixels as uint8 images", got)
+        _need(
+            samples.pixels.dtype == np.uint8 and samples.pixels.ndim in (3, 4),
+            "a reader",
+            "gives pixels as uint8 images",
+            got,
+        )
         return
     missing = [path for path in paths if not (samples.root / path).is_file()]
-    _need(not missing, "gives paths of files that exist", shortened(missing))
+    _need(not missing, "a reader", "gives paths of files that exist", shortened(missing))
 
 
 def _same(one: Samples, other: object) -> bool:
@@ -82,10 +186,10 @@ def _same(one: Samples, other: object) -> bool:
     return plain and equal and list(one.paths) == list(other.paths)
 
 
-def _need(honoured: bool, clause: str, got: str) -> None:
+def _need(honoured: bool, kind: str, clause: str, got: str) -> None:
     if not honoured:
-        raise _broken(clause, got)
+        raise _broken(kind, clause, got)
 
 
-def _broken(clause: str, got: str) -> PlugError:
-    return PlugError(f"broken contract: a reader {clause}", got=got)
+def _broken(kind: str, clause: str, got: str) -> PlugError:
+    return PlugError(f"broken contract: {kind} {clause}", got=got)

@@ -162,7 +162,9 @@ def test_figures_of_other_weights_are_called_out(tmp_path):
     evaluate(run, np.eye(2), [0, 1], ("a", "b"))
     run.note(weights_sha256="def")
     assert "other weights" not in page_of(run)
-    run.note(weights_sha256="123")
+    run.note(weights_sha256="123", best_weights_sha256="def")
+    assert "other weights" not in page_of(run), "the best weights of the run are its own"
+    run.note(best_weights_sha256=None)
     assert "These figures were measured on other weights than the run holds now." in page_of(run)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -10,6 +11,9 @@ from sightline.errors import SightlineError
 
 VERBS = ("demo", "check", "split", "train", "resume", "evaluate", "predict", "export", "report")
 """The verbs, in the order in which a model lives."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it: 128 and the number of the signal."""
 
 
 class _Verbs(click.Group):
@@ -34,6 +38,13 @@ class _Verbs(click.Group):
             guess = did_you_mean(args[0], VERBS)
             ctx.fail(f"unknown verb '{args[0]}'. {guess} Verbs: {', '.join(VERBS)}".replace("  ", " "))
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -25,5 +25,6 @@ def command(run: Path, form: str, out: Path | None, checkpoint: str, settings: t
         f"and {parity['accuracy_export']:.4f} after",
         err=True,
     )
-    click.echo(f"bundle {bundle.folder}")
-    click.echo(f"next: see {bundle.folder / 'card.md'} for how to use it", err=True)
+    place = out or run / "bundle"
+    click.echo(f"bundle {place}")
+    click.echo(f"next: see {place / 'card.md'} for how to use it", err=True)

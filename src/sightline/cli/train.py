@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sightline.cli import INTERRUPTED
+
 if TYPE_CHECKING:
     from sightline.workflow.train import Trained
 
@@ -43,4 +45,4 @@ def conclude(trained: "Trained") -> None:
         click.echo(f"next: sightline {verb} {folder}", err=True)
     distributed.finish()
     if trained.ended == "SIGINT":
-        raise SystemExit(130)
+        raise SystemExit(INTERRUPTED)

@@ -60,7 +60,13 @@ class Pieces(Dataset[Any]):
         )
 
     def _image(self, index: int, epoch: int) -> NDArray[np.uint8]:
-        return self.transform(image_of(self.samples, index), stream_key(self.seed, epoch, index))
+        image = image_of(self.samples, index)
+        try:
+            return self.transform(image, stream_key(self.seed, epoch, index))
+        except ImageError as error:  # a transform sees pixels and knows no names
+            raise ImageError(
+                error.what, where=self.samples.paths[index], got=error.got, allowed=error.allowed
+            ) from error
 
 
 def load(
@@ -132,5 +138,6 @@ def evaluation_pieces(indices: NDArray[np.int64], batch_size: int, rank: int = 0
 
 
 def _quiet_worker(_: int) -> None:
-    """Ctrl-C is for the process that trains; it ends its workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Signals to the whole process group are for the process that trains; it ends its workers itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -31,8 +31,8 @@ def stream_key(seed: int, *places: int) -> int:
 
     The mixing step is splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
     """
-    state = seed & _MASK
-    for place in places:
+    state = 0
+    for place in (seed, *places):  # the seed is mixed in before the first place, or seed 0 would repeat seed 1's epochs
         state = (state ^ (place & _MASK)) + 0x9E3779B97F4A7C15 & _MASK
         state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
         state = (state ^ (state >> 27)) * 0x94D049BB133111EB & _MASK

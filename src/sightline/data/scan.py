@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.image import read_image
+from sightline.data.image import read_image, to_color
 from sightline.data.samples import Names, Samples
 from sightline.errors import ImageError, RunError
 from sightline.files import cache_folder, whole_file
@@ -115,6 +115,7 @@ def _facts(path: Path) -> tuple[tuple[Any, ...], str]:
         return (np.zeros(32, np.uint8), 0, 0, False, size, modified), error.strerror or str(error)
     try:
         image = read_image(raw)
+        to_color(image.crop((0, 0, 1, 1)), "gray")  # refuses pixels that have no agreed range
     except ImageError as error:
         return (digest, 0, 0, False, size, modified), _short(error)
     return (digest, *image.size, _is_gray(image), size, modified), ""
@@ -147,7 +148,7 @@ def _reuse(store: Path, samples: Samples, rows: NDArray[np.void]) -> list[int]:
         with np.load(store, allow_pickle=False) as kept:
             names, old = Names(kept["block"], kept["offsets"]), kept["rows"]
             usable = old.dtype == ROW and len(names) == len(old)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
         return list(range(len(samples)))
     place = {name: row for row, name in enumerate(names)} if usable else {}
     todo: list[int] = []

@@ -65,7 +65,11 @@ def _assign(samples: Samples, parts: NDArray[np.int8], wanted: dict[int, float],
             hint="add images, merge or remove the classes, or ask for fewer parts with -s data.test=0",
         )
     parts[free] = TRAIN
-    shares = {part: _apportion(counts, fraction, len(wanted)) for part, fraction in wanted.items()}
+    shares: dict[int, NDArray[np.int64]] = {}
+    most = counts - len(wanted)
+    for part, fraction in wanted.items():
+        shares[part] = _apportion(counts, fraction, most)
+        most = most - shares[part] + 1
     for label in np.flatnonzero(counts):
         members = free[samples.labels[free] == label]
         members = members[np.random.Generator(np.random.Philox(key=[seed, int(label)])).permutation(len(members))]
@@ -75,15 +79,14 @@ def _assign(samples: Samples, parts: NDArray[np.int8], wanted: dict[int, float],
             start += share[label]
 
 
-def _apportion(counts: NDArray[np.int64], fraction: float, parts: int) -> NDArray[np.int64]:
-    """How many of each class go to a part: at least one, the largest remainders rounded up, the total kept."""
+def _apportion(counts: NDArray[np.int64], fraction: float, most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of each class go to a part: at least one, ``most`` at most, the largest remainders rounded up."""
     exact = counts * fraction
     share = np.floor(exact).astype(np.int64)
     missing = round(float(exact.sum())) - int(share.sum())
     order = np.argsort(-(exact - share), kind="stable")
     share[order[: max(0, missing)]] += 1
-    most = np.maximum((counts - 1) // parts, 0)
-    return np.where(counts > 0, np.clip(share, 1, most), 0)
+    return np.where(counts > 0, np.clip(share, 1, np.maximum(most, 1)), 0)
 
 
 def write_split(path: Path, samples: Samples, scan: Scan) -> None:
@@ -93,7 +96,12 @@ def write_split(path: Path, samples: Samples, scan: Scan) -> None:
         rows.writerow(COLUMNS)
         for index, name in enumerate(samples.paths):
             label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
-            rows.writerow((name.encode("utf-8", "backslashreplace").decode(), label, part, scan.sha256(index)))
+            rows.writerow((_written(name), label, part, scan.sha256(index)))
+
+
+def _written(name: str) -> str:
+    """A path as the file holds it: bytes that are not UTF-8, and line breaks, which CSV readers trip over, escaped."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\r", "\\r").replace("\n", "\\n")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,18 +118,25 @@ def read_split(path: Path) -> Frozen:
     """Read ``split.csv``.
 
     Raises:
-        SplitError: the file is missing or has other columns.
+        SplitError: the file is missing, is no text, holds no images, or has other columns or parts.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
     except OSError as error:
         raise SplitError("the split cannot be read", where=str(path), got=error.strerror or str(error)) from error
+    except (ValueError, csv.Error) as error:
+        raise SplitError("not a split", where=str(path), got=str(error), allowed=COLUMNS) from error
     if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise SplitError(
             "not a split", where=str(path), got=",".join(rows[0]) if rows else "an empty file", allowed=COLUMNS
         )
+    if len(rows) == 1:
+        raise SplitError("the split holds no images", where=str(path), hint="make it again with sightline split")
     names, labels, parts, checksums = zip(*rows[1:], strict=True)
+    if not set(parts) <= set(PARTS):
+        unknown = sorted(set(parts) - set(PARTS))
+        raise SplitError("unknown parts in the split", where=str(path), got=shortened(unknown), allowed=PARTS)
     return Frozen(Names.of(names), labels, parts, checksums)
 
 
@@ -134,7 +149,7 @@ def apply_split(samples: Samples, path: Path) -> Samples:
         ChangedDataError: a file or a label of the split is no longer there; names the files.
     """
     frozen = read_split(path)
-    place = {name.encode("utf-8", "backslashreplace").decode(): index for index, name in enumerate(samples.paths)}
+    place = {_written(name): index for index, name in enumerate(samples.paths)}
     gone = [name for name in frozen.paths if name not in place]
     if gone:
         raise ChangedDataError(

@@ -71,8 +71,9 @@ def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str
 
 
 def _other_weights(info: dict[str, Any], figures: dict[str, Any]) -> bool:
-    now, then = info.get("weights_sha256"), figures.get("weights_sha256")
-    return bool(now and then and now != then)
+    """Whether the figures belong neither to the last weights of the training nor to its best ones."""
+    now, then = {info.get("weights_sha256"), info.get("best_weights_sha256")} - {None}, figures.get("weights_sha256")
+    return bool(now and then and then not in now)
 
 
 def _figures(run: Run) -> dict[str, Any] | None:

@@ -95,6 +95,13 @@ def build(name: str, classes: int, channels: int, options: dict[str, Any], *, hu
 def _require_known(name: str) -> None:
     known = timm.list_models()
     if timm.is_model(name):
+        try:
+            timm.models.get_pretrained_cfg(name)
+        except RuntimeError as error:  # the part after the dot
+            raise ModelError(
+                f"unknown weights of a model '{name}'", where="model.name",
+                allowed=timm.list_pretrained(f"{name.partition('.')[0]}.*"),
+            ) from error  # fmt: skip
         return
     raise ModelError(
         f"unknown model '{name}'",

@@ -52,7 +52,7 @@ class ConsoleSink:
                 highlight=False,
             )
         elif record.kind == "note":
-            self.console.print(str(record.values.get("text", "")), highlight=False)
+            self.console.print(str(record.values.get("text", "")), markup=False, highlight=False)
 
     def close(self) -> None:
         """Leave the bar as it stands."""

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sightline.errors import RunError
 from sightline.files import cannot_write
 from sightline.records import Record
 
@@ -18,6 +19,9 @@ class JsonlSink:
     Args:
         path: the file; what is beyond ``size`` is cut off, so that a resumed run repeats nothing.
         size: bytes of the file that count, as the checkpoint remembers them.
+
+    Raises:
+        RunError: the file cannot be written, or is shorter than the checkpoint remembers.
     """
 
     def __init__(self, path: Path, size: int = 0):
@@ -25,9 +29,17 @@ class JsonlSink:
         self.held: list[Record] = []
         try:
             self.file = path.open("ab")
-            self.file.truncate(size)
+            there = self.file.seek(0, os.SEEK_END)
+            if there >= size:
+                self.file.truncate(size)
         except OSError as error:
             raise cannot_write(path, error) from error
+        if there < size:
+            self.file.close()
+            raise RunError(
+                f"{path.name} lost records that the checkpoint remembers", where=str(path.parent),
+                got=f"{there} of {size} bytes", hint="restore the file, or train a new run",
+            )  # fmt: skip
 
     def write(self, record: Record) -> None:
         """Take a record."""

@@ -107,21 +107,22 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
     batches = job.batches(state.step, plan.steps)
     last = time.perf_counter()
     for step in range(state.step, plan.steps):
-        # Schedule: learning rate, what may learn, and the random numbers of this step.
+        # Schedule: learning rate and what may learn.
         lr = plan.lr(step)
         set_lr(job.optimizer, lr)
         if frozen and step >= plan.freeze:
             frozen = False
             model = _wrapped(job, frozen)
         training_mode(job.built, frozen)
-        torch.manual_seed(stream_key(plan.seed, step, distributed.rank()))
 
         # Micro-batches: forward under autocast, scaled backward. Each sample weighs the same, whoever computes it.
+        # Random numbers are seeded after the batch is there: a loader draws some when it starts, in whatever step.
         sums, count, waited = torch.zeros(2, device=plan.device), 0, 0.0
         for micro in range(plan.accumulate):
             asked = time.perf_counter()
             batch, count = next(batches)
             waited += time.perf_counter() - asked
+            torch.manual_seed(stream_key(plan.seed, step, distributed.rank(), micro))
             with _without_sync(model, micro + 1 < plan.accumulate):
                 outcome = _forward(job, model, batch)
                 job.scaler.scale(outcome.loss * (distributed.world() / count)).backward()

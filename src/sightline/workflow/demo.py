@@ -32,8 +32,9 @@ def run_demo(out: Path, say: Say, show: Callable[[dict[str, Any]], None]) -> dic
     train_run(digits, run=run, say=say)
     show(evaluate_run(run, say=say))
     say.note("exporting, and comparing the export with the model")
-    bundle = export_run(run, say=say)
+    bundle = run / "bundle"
+    export_run(run, out=bundle, say=say)
     grid = run / "predictions.png"
     sheet = sorted(digits.glob("*/*.png"))[::75]
     draw_predictions(run, sheet, list(predict_run(run, sheet)), grid)
-    return {"images": digits, "run": run, "bundle": bundle.folder, "picture": grid, "report": report_run(run)}
+    return {"images": digits, "run": run, "bundle": bundle, "picture": grid, "report": report_run(run)}

@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from sightline import distributed
+from sightline.errors import ConfigError
+
 _TOLD = ("sightline", "torch", "torchvision", "timm", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn")
 
 
@@ -37,6 +40,23 @@ def machine() -> dict[str, Any]:
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name, on which ``cuda`` is the one of this rank.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    try:
+        device = torch.device("cuda", distributed.local_rank()) if name == "cuda" else torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"the device '{name}' cannot be used", where="train.device", got=str(error).split("\n")[0],
+            allowed=["auto", "cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))],
+        ) from error  # fmt: skip
+    return device
 
 
 def command() -> str:

@@ -12,7 +12,6 @@ from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
 from sightline.data.order import batch_bounds, steps_per_epoch
 from sightline.data.transforms import AUGMENTS, Evaluation
-from sightline.errors import ConfigError
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
 from sightline.run import Run
@@ -24,6 +23,7 @@ from sightline.training.ema import Ema
 from sightline.training.loop import LAYOUTS, Job, Plan
 from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import make_schedule, steps_of
+from sightline.workflow.environment import usable_device
 from sightline.workflow.prepare import Prepared, training_part
 from sightline.workflow.say import Say
 
@@ -48,7 +48,7 @@ def make_job(prepared: Prepared, run: Run) -> Job:
     """
     config, built = prepared.config, prepared.built
     train = config.train
-    device = _device(train.device)
+    device = usable_device(train.device)
     built.module.to(device).to(memory_format=LAYOUTS[train.layout])
     plan = make_plan(config, len(training_part(prepared.samples, config)), device)
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
@@ -113,20 +113,6 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
         stack.callback(board.close)
         sinks.append(board)
     return sinks
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        if name == "cuda":
-            device = torch.device("cuda", distributed.local_rank())
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"the device '{name}' cannot be used", where="train.device", got=str(error).split("\n")[0],
-            allowed=["auto", "cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))],
-        ) from error  # fmt: skip
-    return device
 
 
 def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:

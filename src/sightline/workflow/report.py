@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sightline import plug
 from sightline.config_file import load_resolved
 from sightline.data.derive import image_of
 from sightline.data.read import read
@@ -23,6 +24,8 @@ def report_run(run: Path) -> Path:
         RunError: no such run, or its documents are damaged.
     """
     here = Run.open(run)
+    for folder in here.info().get("plugs", []):
+        plug.search_in(Path(folder))
     draw_curves(here.read_records(), here.plots)
     return write_report(here, _Pictures(here))
 

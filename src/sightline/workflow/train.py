@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import torch
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
-from sightline.errors import ConfigError, RunError, SightlineError
+from sightline.errors import CheckpointError, ConfigError, RunError, SightlineError, TrainingError
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.loop import restore, train
@@ -83,9 +84,17 @@ def train_run(
         if distributed.is_main():
             here = Run.create(folder)
             stack.enter_context(here.locked())
-            dump(settled, loaded.origins, here.config)
+            # The settings come last: a folder that has them is a run, and one that was killed before is none.
             here.note(state="created", origins=loaded.origins, **_provenance(config))
-        return _fit(here, say, None)
+            dump(settled, loaded.origins, here.config)
+        try:
+            return _fit(here, say, None)
+        except TrainingError:
+            raise
+        except SightlineError:
+            if distributed.is_main() and not here.read_records() and not Checkpoints(here.checkpoints).entries():
+                _sweep(here)
+            raise
 
 
 def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = None) -> Trained:
@@ -135,7 +144,8 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
             if record.kind == "eval" and patience and job.state.step - (job.state.best_step or 0) >= patience:
                 job.state.enough = True
                 stop.because("patience")
-    ended = "patience" if job.state.enough else stop.reason or "finished"
+    whole = "finished" if job.state.step >= job.plan.steps else stop.reason or "finished"
+    ended = "patience" if job.state.enough else whole
     digest = weights_sha256(job.built.module.state_dict())
     if distributed.is_main():
         _conclude(run, digest, job.state.step, ended)
@@ -146,11 +156,7 @@ def _prepared(run: Run, say: Say) -> Prepared:
     """Rank 0 prepares; the others then read what it wrote."""
     fresh: Prepared | None = None
     if distributed.is_main() and run.info().get("state") == "created":
-        try:
-            fresh = prepare(run, load_resolved(run.config), run.info().get("origins", {}), say)
-        except SightlineError:
-            _sweep(run)
-            raise
+        fresh = prepare(run, load_resolved(run.config), run.info().get("origins", {}), say)
     distributed.from_main(None)
     return fresh or reopen(run, load_resolved(run.config), say)
 
@@ -188,15 +194,27 @@ def _conclude(run: Run, digest: str, step: int, ended: str) -> None:
         finished=_now(),
         steps_done=step,
         weights_sha256=digest,
+        best_weights_sha256=_best(run),
     )
+
+
+def _best(run: Run) -> str | None:
+    """Fingerprint of the weights that are evaluated and exported; ``None`` before the first evaluation."""
+    checkpoints = Checkpoints(run.checkpoints)
+    with contextlib.suppress(CheckpointError):
+        content = checkpoints.load(checkpoints.named("best"))
+        return weights_sha256(content["ema"] or content["model"])
+    return None
 
 
 def _sweep(run: Run) -> None:
     """Remove what a run wrote that never took a step, so that the same command can be given again."""
-    for path in (run.config, run.info_file, run.split, run.contract, run.folder / ".lock"):
+    shutil.rmtree(run.tensorboard, ignore_errors=True)
+    for path in (run.config, run.info_file, run.split, run.contract, run.records, run.folder / ".lock"):
         path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        run.folder.rmdir()
+    for folder in (run.checkpoints, run.folder):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _provenance(config: Path | None) -> dict[str, Any]:
@@ -212,7 +230,7 @@ def _provenance(config: Path | None) -> dict[str, Any]:
 
 def _meet(device: str) -> None:
     found = "cuda" if torch.cuda.is_available() else "cpu"
-    distributed.start(torch.device(found if device == "auto" else device))
+    distributed.start(environment.usable_device(found if device == "auto" else device))
 
 
 def _speaker(say: Say | None) -> Say:

@@ -1,0 +1,78 @@
+"""What ``check`` finds in a data set."""
+
+import numpy as np
+
+from sightline.data.check.rules import RULES, check
+from sightline.data.read import read
+from sightline.data.samples import Samples
+from sightline.data.scan import scan
+
+
+def found(samples):
+    return [(finding.severity, finding.rule, finding.message) for finding in check(samples, scan(samples))]
+
+
+def distinct(count):
+    return np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2)
+
+
+def test_nothing_is_found_in_a_sound_data_set(tmp_path, image_folder):
+    assert found(read(image_folder(tmp_path, {"cat": 3, "dog": 3}))) == []
+
+
+def test_errors_come_first_and_name_files_numbers_and_remedies(tmp_path, image_folder):
+    image_folder(tmp_path, {"cat": 3, "dog": 2})
+    (tmp_path / "cat" / "notes.txt").write_text("hello")
+    (tmp_path / "cat" / "empty.png").write_bytes(b"")
+    samples = read(tmp_path)
+    findings = check(samples, scan(samples))
+    assert [(finding.severity, finding.rule, finding.message) for finding in findings] == [
+        ("error", "files.damaged", "cat/empty.png cannot be decoded: 0 bytes"),
+        ("error", "labels.few", "class 'dog' has 2 images; a split needs 3"),
+        ("note", "files.ignored", "1 files are no images and were passed over: cat/notes.txt"),
+    ]
+    assert findings[0].paths == ("cat/empty.png",) and findings[0].remedy.endswith("-s data.on_error=skip")
+    assert findings[1].evidence == {"class": "dog", "count": 2}
+
+
+def test_small_classes_do_not_matter_where_parts_are_given():
+    assert found(Samples.from_arrays(distinct(4), ["a", "b", "a", "b"], parts=["train", "train", "val", "val"])) == []
+
+
+def test_the_same_image_under_two_labels():
+    pixels = distinct(8)
+    pixels[5] = pixels[6] = pixels[1]
+    assert found(Samples.from_arrays(pixels, ["a"] * 4 + ["b"] * 4, name="x")) == [
+        ("warning", "duplicates.two_labels", "the same image has two labels: a, b: x#1, x#5, x#6")
+    ]
+
+
+def test_the_same_image_in_two_parts():
+    pixels = distinct(6)
+    pixels[4] = pixels[0]
+    samples = Samples.from_arrays(pixels, ["a", "b"] * 3, parts=["train"] * 4 + ["test"] * 2, name="x")
+    assert found(samples) == [
+        ("error", "duplicates.across_parts", "the same image is in test and train: x#0, x#4"),
+    ]
+
+
+def test_copies_with_one_label_in_one_part_are_no_finding():
+    pixels = distinct(6)
+    pixels[2] = pixels[0]
+    assert found(Samples.from_arrays(pixels, ["a", "b"] * 3)) == []
+
+
+def test_empty_files_are_damaged_and_not_copies_of_each_other(tmp_path, image_folder):
+    image_folder(tmp_path, {"cat": 3, "dog": 3})
+    for name in ("cat", "dog"):
+        (tmp_path / name / "empty.png").write_bytes(b"")
+    assert [rule for _, rule, _ in found(read(tmp_path))] == ["files.damaged", "files.damaged"]
+
+
+def test_findings_carry_the_name_of_their_rule(tmp_path, image_folder):
+    image_folder(tmp_path, {"cat": 2, "dog": 3})
+    (tmp_path / "cat" / "x.png").write_bytes(b"")
+    (tmp_path / "cat" / "x.txt").write_text("")
+    (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
+    samples = read(tmp_path)
+    assert {finding.rule for finding in check(samples, scan(samples))} <= set(RULES)

@@ -1,0 +1,41 @@
+"""A frozen backbone learns nothing, its batch statistics included."""
+
+import pytest
+import torch
+
+from sightline.model.build import build
+from sightline.model.freeze import set_frozen, training_mode
+
+
+@pytest.fixture
+def built():
+    torch.manual_seed(0)
+    return build("cnn", 3, 1, {"width": 8, "dropout": 0.5})
+
+
+def step(built, frozen):
+    """One optimizer step; the tensors that changed."""
+    before = {key: value.clone() for key, value in built.module.state_dict().items()}
+    set_frozen(built, frozen)
+    training_mode(built, frozen)
+    optimizer = torch.optim.SGD(built.module.parameters(), lr=0.1)
+    torch.nn.functional.cross_entropy(built.module(torch.rand(6, 1, 9, 9)), torch.arange(6) % 3).backward()
+    optimizer.step()
+    return {key for key, value in built.module.state_dict().items() if not torch.equal(value, before[key])}
+
+
+def test_only_the_head_learns_while_frozen(built):
+    assert step(built, True) == {"head.weight", "head.bias"}
+    assert built.module.dropout.training and not built.module.stage1.norm.training
+
+
+def test_everything_learns_afterwards(built):
+    step(built, True)
+    assert step(built, False) == set(built.module.state_dict())
+
+
+def test_batch_norms_of_the_head_keep_learning(built):
+    built.module.head = torch.nn.Sequential(torch.nn.Linear(32, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
+    names = frozenset(key for key, _ in built.module.named_parameters() if key.startswith("head."))
+    changed = step(type(built)(built.module, names, built.depth), True)
+    assert "head.1.running_mean" in changed and all(key.startswith("head.") for key in changed)

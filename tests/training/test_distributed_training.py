@@ -1,0 +1,83 @@
+"""Two processes that train together do what one does, and count every image once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightline import evaluate
+from sightline.run import Run
+from small_training import apart, environment, steps_of, timeless, train_small, words, write_pictures
+
+CHANGES: dict[str, Any] = {
+    "train.batch_size": 7,
+    "train.accumulate": 2,
+    "train.clip": 1.0,
+    "train.freeze": "2st",
+    "train.steps": 9,
+    "data.augment": "light",
+    "data.val": 0.2,
+}
+"""Seven or six images a step: four and three, or three each, in two micro-batches; and 11 for validation."""
+
+
+def torchrun(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """``torchrun -m sightline`` with two ranks of this machine."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1",
+               "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "-m", "sightline", *arguments]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=300)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """One run by one process, one by two, and what the two printed."""
+    folder = tmp_path_factory.mktemp("distributed")
+    data = write_pictures(folder / "pictures")
+    train_small(data, folder / "one", **CHANGES)
+    done = torchrun("train", str(data), "--run", str(folder / "two"), *words(**CHANGES))
+    assert done.returncode == 0, done.stderr
+    return folder / "one", folder / "two", done.stdout
+
+
+@pytest.mark.slow
+def test_two_ranks_reach_the_weights_of_one(pair: tuple[Path, Path, str]):
+    one, two, _ = pair
+    assert apart(one, two) <= 1e-5
+
+
+@pytest.mark.slow
+def test_two_ranks_count_every_image_once(pair: tuple[Path, Path, str]):
+    one, two, _ = pair
+    for alone, together in zip(timeless(one), timeless(two), strict=True):
+        assert alone.keys() == together.keys()
+        for key in set(alone) - {"loss", "val_loss", "grad_norm"}:
+            assert together[key] == alone[key], (key, alone)
+        for key in {"loss", "val_loss", "grad_norm"} & set(alone):
+            assert together[key] == pytest.approx(alone[key], abs=1e-5)
+    assert steps_of(two) == list(range(1, 10))
+    size = len([line for line in Run(two).split.read_text().splitlines() if ",val," in line])
+    assert size % 2 == 1
+    last = timeless(two, "eval")[-1]
+    assert last["val_accuracy"] == evaluate(two, part="val", checkpoint="last")["accuracy"]["value"]
+
+
+@pytest.mark.slow
+def test_two_ranks_speak_with_one_voice_and_write_one_run(pair: tuple[Path, Path, str]):
+    one, two, printed = pair
+    info = Run(two).info()
+    assert printed.splitlines() == [f"run {two}", f"weights_sha256 {info['weights_sha256']}"]
+    assert Run(one).split.read_bytes() == Run(two).split.read_bytes()
+    assert json.loads(Run(two).contract.read_text()) == json.loads(Run(one).contract.read_text())
+
+
+@pytest.mark.slow
+def test_more_ranks_and_micro_batches_than_images_are_refused(tmp_path: Path):
+    data = write_pictures(tmp_path / "pictures")
+    done = torchrun("train", str(data), "--run", str(tmp_path / "run"), *words(**{"train.accumulate": 4}))
+    assert done.returncode != 0
+    assert "a batch has fewer samples than there are ranks and micro-batches" in done.stderr
+    assert "6 samples for 2 ranks x 4 micro-batches" in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,67 @@
+"""The moving average of the weights, against torch's own."""
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from sightline.model.build import build
+from sightline.training.ema import Ema
+
+
+def network():
+    torch.manual_seed(0)
+    return build("cnn", 3, 1, {"width": 4}).module.train()
+
+
+def disturb(module, seed):
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += torch.randn(parameter.shape, generator=random)
+        module(torch.randn(4, 1, 8, 8, generator=random))
+
+
+def test_it_is_torchs_average_once_the_run_is_long_enough():
+    module = network()
+    ours, theirs = Ema(module, 0.9), AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    theirs.update_parameters(module)  # the first call only copies
+    for step in range(1000, 1006):
+        disturb(module, step)
+        ours.update(module, step)
+        theirs.update_parameters(module)
+    average = theirs.module.state_dict()
+    for key, value in ours.module.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, average[key], rtol=1e-6, atol=1e-7)
+
+
+def test_the_first_steps_forget_the_initial_weights_quickly():
+    module = network()
+    ema = Ema(module, 0.999)
+    start = module.head.weight.detach().clone()
+    disturb(module, 0)
+    ema.update(module, 0)
+    torch.testing.assert_close(ema.module.head.weight, 0.1 * start + 0.9 * module.head.weight.detach())
+    before = ema.module.head.weight.clone()
+    disturb(module, 1)
+    ema.update(module, 1)
+    torch.testing.assert_close(ema.module.head.weight, (2 / 11) * before + (9 / 11) * module.head.weight.detach())
+
+
+def test_counters_are_copied_and_statistics_averaged():
+    module = network()
+    ema = Ema(module, 0.5)
+    disturb(module, 0)
+    disturb(module, 1)
+    ema.update(module, 10_000)
+    norm, average = module.stage1.norm, ema.module.stage1.norm
+    assert int(average.num_batches_tracked) == int(norm.num_batches_tracked) == 2
+    torch.testing.assert_close(average.running_mean, 0.5 * norm.running_mean)
+
+
+def test_the_average_is_for_evaluation_and_takes_no_part_in_training():
+    module = network()
+    ema = Ema(module, 0.5)
+    assert not ema.module.training and module.training
+    assert not any(parameter.requires_grad for parameter in ema.module.parameters())
+    disturb(module, 0)
+    assert not torch.equal(ema.module.head.weight, module.head.weight)
