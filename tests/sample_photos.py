@@ -7,7 +7,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 CLASSES = ("flower", "temple")
-SIDE = 24
+SIDE = 16
 EACH = 60
 
 

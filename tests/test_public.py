@@ -5,6 +5,7 @@ import sys
 
 import sightline
 from golden_file import check_golden
+from source_tree import modules
 
 
 def in_new_process(code: str) -> str:
@@ -21,6 +22,11 @@ def test_every_public_name_can_be_had_and_is_found_by_dir():
     for name in sightline.__all__:
         assert getattr(sightline, name) is not None, name
     assert set(sightline.__all__) <= set(dir(sightline))
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Importing ``sightline.export`` would put the module in the place of a function of that name."""
+    assert not {name for name in sightline.__all__ if f"sightline.{name}" in modules()}
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():

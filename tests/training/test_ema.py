@@ -16,7 +16,7 @@ def disturb(module, seed):
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += torch.randn(parameter.shape, generator=random)
+            parameter.add_(torch.randn(parameter.shape, generator=random))
         module(torch.randn(4, 1, 8, 8, generator=random))
 
 

@@ -51,6 +51,17 @@ def preferred_input(name: str) -> Preferred | None:
     )
 
 
+def start_head_small(built: Built) -> None:
+    """Give a new head small random weights and no bias, so that training starts from the loss of an even guess.
+
+    Constructors scale the head by its outputs; over features of published weights that makes large, wrong logits, and
+    the first steps would spoil those features.
+    """
+    for name, parameter in built.module.named_parameters():
+        if name in built.head:
+            nn.init.normal_(parameter, std=0.01) if parameter.ndim > 1 else nn.init.zeros_(parameter)
+
+
 def license_of(name: str) -> str:
     """Licence of a timm model's published weights, as its authors state it."""
     if name in MODELS or plug.is_plug(name):

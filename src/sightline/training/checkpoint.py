@@ -138,9 +138,13 @@ class Checkpoints:
         if not path.exists():
             return {"checkpoints": []}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise CheckpointError("the checkpoint index is damaged", where=str(path), got=str(error)) from error
+            index = json.loads(path.read_text(encoding="utf-8"))
+            for entry in index["checkpoints"]:
+                Entry(**entry)
+        except (ValueError, TypeError, KeyError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise CheckpointError("the checkpoint index is damaged", where=str(path), got=reason) from error
+        return index
 
 
 def weights_sha256(state: dict[str, torch.Tensor]) -> str:

@@ -27,7 +27,8 @@ from sightline.task.classification import Classification
 from sightline.training.loop import DTYPES, LAYOUTS
 
 _REPEATS = 3
-_MOST_IMAGES = 32
+_HOPELESS = 3.0
+_MOST_IMAGES = 16
 _SECONDS = 20.0
 _WORTH = 1.05
 
@@ -69,7 +70,7 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     Args:
         built: the network; a copy is measured, nothing in it changes.
         task: computes the loss.
-        batch: real training images, 32 at most are used.
+        batch: real training images, 16 at most are used.
         device: where training runs.
         wanted: what is fixed and what is not.
     """
@@ -135,15 +136,17 @@ def _measured(
     began = time.perf_counter()
     times: dict[Form, list[float]] = {form: [] for form in forms}
     for turn in range(1 + _REPEATS):
-        for form, step in steps.items():
+        for form in list(steps):
             torch.set_num_threads(form.threads)
             start = time.perf_counter()
-            step()
-            if turn:  # the first turn warms up
-                times[form].append(time.perf_counter() - start)
-        if turn and time.perf_counter() - began > _SECONDS:
+            steps[form]()
+            times[form].append(time.perf_counter() - start)
+        if not turn:  # the first turn warms up, and shows which forms are out of the race
+            limit = _HOPELESS * min(seconds[0] for seconds in times.values())
+            steps = {form: step for form, step in steps.items() if times[form][0] <= limit}
+        elif time.perf_counter() - began > _SECONDS:
             break
-    return {form: statistics.median(seconds) for form, seconds in times.items()}
+    return {form: statistics.median(seconds[1:] or seconds) for form, seconds in times.items()}
 
 
 def _step_of(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:

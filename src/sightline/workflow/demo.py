@@ -29,7 +29,7 @@ def run_demo(out: Path, say: Say, show: Callable[[dict[str, Any]], None]) -> dic
     if not digits.exists():
         say.note(f"writing {write_digits(digits)} real handwritten digits to {digits}")
     run = next_run_folder(out / "runs", "digits")
-    train_run(digits, run=run, say=say)
+    train_run(digits, run=run, settings={"train.ema": 0.99}, say=say)
     show(evaluate_run(run, say=say))
     say.note("exporting, and comparing the export with the model")
     bundle = run / "bundle"

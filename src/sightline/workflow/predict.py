@@ -189,9 +189,13 @@ def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
 
 
 def _images_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_cannot_look):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         yield from (Path(place) / name for name in sorted(files) if is_image_name(name))
+
+
+def _cannot_look(error: OSError) -> None:
+    raise DataError(f"cannot look into {error.filename}", got=error.strerror, hint="check its permissions") from error
 
 
 def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_Item]:

@@ -9,7 +9,7 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import dump, flat
+from sightline.config_file import dump, flat, resolve
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
@@ -20,7 +20,7 @@ from sightline.data.scan import Scan, scan
 from sightline.data.split import apply_split, refuse_changes, split, write_split
 from sightline.data.transforms import AUGMENTS
 from sightline.errors import DataError, shortened
-from sightline.model.build import Built, build, license_of, preferred_input
+from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
 from sightline.task.classification import TASKS, Classification
@@ -86,8 +86,14 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     return Prepared(settling.config, samples, contract, built, task)
 
 
-def reopen(run: Run, config: RunConfig, say: Say) -> Prepared:
+def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     """What ``prepare`` gave, for a run that was prepared before.
+
+    Args:
+        run: the run.
+        config: its settled configuration.
+        say: where notes go.
+        begun: whether a checkpoint will fill the network, so that its starting weights are not needed any more.
 
     Raises:
         ChangedDataError: training or validation images are no longer what they were.
@@ -96,7 +102,8 @@ def reopen(run: Run, config: RunConfig, say: Say) -> Prepared:
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
     contract = Contract.load(run.contract)
     torch.set_num_threads(int(config.train.threads))
-    built, _ = build_model(config, contract, say)
+    start = resolve(config, {"model.weights": "none"}) if begun else config
+    built, _ = build_model(start, contract, say)
     return Prepared(config, samples, contract, built, make_task(config, contract))
 
 
@@ -122,9 +129,12 @@ def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built,
     if model.weights in ("none", "hub"):
         source = "random" if model.weights == "none" else f"published weights of {model.name}"
         license_name = license_of(model.name) if model.weights == "hub" else ""
+        if model.weights == "hub":
+            start_head_small(built)
         if license_name:
             say.note(f"weights: {source}, licence {license_name}")
         return built, {"source": source, "license": license_name}
+    start_head_small(built)
     report = load_weights(built.module, Path(model.weights))
     for line in report.lines():
         say.note(line)
@@ -184,6 +194,8 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
     most = max(1, cores() // distributed.local_world())
     wanted = Wanted(train.threads, train.precision, train.layout, most)
     choice = choose(built, task, batch, torch.device(train.device), wanted)
+    reason = choice.reason
     for name in ("threads", "precision", "layout"):
         if getattr(train, name) == "auto":
-            settling.chose(f"train.{name}", getattr(choice.form, name), choice.reason)
+            settling.chose(f"train.{name}", getattr(choice.form, name), reason)
+            reason = "measured together"

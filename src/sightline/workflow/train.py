@@ -21,6 +21,7 @@ from sightline.errors import CheckpointError, ConfigError, RunError, SightlineEr
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.loop import restore, train
+from sightline.training.memory import keep_freed_memory
 from sightline.workflow import environment
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
@@ -158,7 +159,7 @@ def _prepared(run: Run, say: Say) -> Prepared:
     if distributed.is_main() and run.info().get("state") == "created":
         fresh = prepare(run, load_resolved(run.config), run.info().get("origins", {}), say)
     distributed.from_main(None)
-    return fresh or reopen(run, load_resolved(run.config), say)
+    return fresh or reopen(run, load_resolved(run.config), say, begun=bool(Checkpoints(run.checkpoints).entries()))
 
 
 def _checkpoint(run: Run, start_from: str | None, say: Say) -> dict[str, Any] | None:
@@ -229,6 +230,7 @@ def _provenance(config: Path | None) -> dict[str, Any]:
 
 
 def _meet(device: str) -> None:
+    keep_freed_memory()
     found = "cuda" if torch.cuda.is_available() else "cpu"
     distributed.start(environment.usable_device(found if device == "auto" else device))
 

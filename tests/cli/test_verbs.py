@@ -1,0 +1,291 @@
+"""The verbs on a run of real digits: what they print, what they write, and that they tell one truth."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sightline import Predictions, measure
+from sightline.data.split import read_split
+from small_training import words
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
+Command = Callable[..., Any]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def truth(run: Path, part: str) -> dict[str, str]:
+    frozen = read_split(run / "split.csv")
+    return {
+        path: label for path, label, own in zip(frozen.paths, frozen.labels, frozen.parts, strict=True) if own == part
+    }
+
+
+@pytest.fixture(scope="module")
+def bundle(digits_run: Path) -> Path:
+    """The run's bundle, by the command itself."""
+    process = [sys.executable, "-m", "sightline", "export", str(digits_run), "--to", "onnx"]
+    done = subprocess.run(process, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"bundle {digits_run / 'bundle'}\n"
+    assert re.search(r"gate passed on \d+ images: largest logit error", done.stderr)
+    assert f"next: see {digits_run / 'bundle' / 'card.md'}" in done.stderr
+    return digits_run / "bundle"
+
+
+def test_train_prints_the_run_and_its_fingerprint_and_what_comes_next(command: Command, noise: Path, tmp_path: Path):
+    first = command("train", noise, "--run", tmp_path / "first", *words(train__steps=3))
+    assert first.code == 0, first.err
+    sha256 = json.loads((tmp_path / "first" / "run.json").read_text())["weights_sha256"]
+    assert first.out == f"run {tmp_path / 'first'}\nweights_sha256 {sha256}\n"
+    assert "finished after 3 steps" in first.err
+    assert f"next: sightline evaluate {tmp_path / 'first'}" in first.err
+    assert sorted(path.name for path in (tmp_path / "first" / "plots").iterdir()) == [
+        "accuracy.png", "learning_rate.png", "loss.png"
+    ]  # fmt: skip
+    again = command("train", noise, "--run", tmp_path / "second", *words(train__steps=3))
+    assert again.out.splitlines()[1] == first.out.splitlines()[1]
+    resumed = command("resume", tmp_path / "first")
+    assert (resumed.code, resumed.out) == (0, first.out)
+
+
+def test_without_a_name_runs_are_numbered(
+    command: Command, noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    printed = [command("train", noise, *words(train__steps=1)).out.splitlines()[0] for _ in range(2)]
+    assert printed == ["run runs/001-noise", "run runs/002-noise"]
+
+
+def test_evaluate_json_is_one_document_with_the_figures(command: Command, digits_run: Path):
+    done = command("evaluate", digits_run, "--json")
+    assert done.code == 0, done.err
+    assert done.out.count("\n") == 1
+    figures = json.loads(done.out)
+    assert set(figures["accuracy"]) == {"value", "low", "high"}
+    assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
+    assert figures["n"] == len(truth(digits_run, "test")) > 250
+    assert json.loads((digits_run / "predictions" / "test.json").read_text()) == figures
+
+
+def test_the_figures_follow_from_the_stored_predictions_without_the_model(command: Command, digits_run: Path):
+    figures = json.loads(command("evaluate", digits_run, "--part", "val", "--json").out)
+    stored = Predictions.load(digits_run / "predictions" / "val.npz")
+    again = measure(stored, resamples=100, confidence=0.95, seed=0)
+    assert again["accuracy"] == figures["accuracy"]
+    assert again["per_class"] == figures["per_class"]
+
+
+def test_evaluate_in_words_shows_the_headline_every_class_and_what_comes_next(command: Command, digits_run: Path):
+    done = command("evaluate", digits_run)
+    figures = json.loads((digits_run / "predictions" / "test.json").read_text())
+    assert f"accuracy  {figures['accuracy']['value']:.4f}   95% interval" in done.out
+    assert "always answering" in done.out
+    for row in figures["per_class"]:
+        assert re.search(rf"{row['class']} .*{row['precision']:.4f}.*{row['recall']:.4f}.*{row['support']}", done.out)
+    assert f"next: sightline report {digits_run}, or sightline export {digits_run} --to onnx" in done.err
+
+
+def test_one_truth_evaluate_pred_csv_and_the_example_program(
+    command: Command, digits: Path, digits_run: Path, bundle: Path, tmp_path: Path
+):
+    evaluated = json.loads(command("evaluate", digits_run, "--json").out)
+    labels = truth(digits_run, "test")
+    out = tmp_path / "pred.csv"
+    assert command("predict", digits_run, "--part", "test", "--out", out).code == 0
+    predicted = {row["image_id"]: row["label"] for row in rows(out.read_text())}
+    assert predicted.keys() == labels.keys()
+    right = sum(predicted[path] == label for path, label in labels.items())
+    assert right / len(labels) == evaluated["accuracy"]["value"]
+    assert right < len(labels)
+
+    table = tmp_path / "test.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([["path"], *([str(digits / path)] for path in labels)])
+    example = [sys.executable, str(EXAMPLE), str(bundle), str(table)]
+    printed = subprocess.run(example, capture_output=True, text=True, check=True).stdout
+    by_example = {row[0]: row[1] for row in csv.reader(io.StringIO(printed))}
+    assert by_example == {str(digits / path): label for path, label in predicted.items()}
+    document = json.loads((bundle / "bundle.json").read_text())
+    assert document["labels"] == document["contract"]["classes"] == [str(digit) for digit in range(10)]
+    assert document["metrics"]["accuracy"] == evaluated["accuracy"]
+
+
+def test_equal_base_names_in_two_folders_stay_two_rows(
+    command: Command, digits: Path, digits_run: Path, tmp_path: Path
+):
+    for folder, digit in (("one", "1"), ("two/deep", "7")):
+        (tmp_path / "given" / folder).mkdir(parents=True)
+        shutil.copy(min((digits / digit).iterdir()), tmp_path / "given" / folder / "same.png")
+    done = command("predict", digits_run, tmp_path / "given")
+    assert [row["image_id"] for row in rows(done.out)] == ["one/same.png", "two/deep/same.png"]
+    both = command("predict", digits_run, tmp_path / "given" / "one", tmp_path / "given" / "two" / "deep" / "same.png")
+    assert [row["image_id"] for row in rows(both.out)] == [
+        str(tmp_path / "given" / "one" / "same.png"), str(tmp_path / "given" / "two" / "deep" / "same.png")
+    ]  # fmt: skip
+    assert [row["label"] for row in rows(both.out)] == [row["label"] for row in rows(done.out)]
+
+
+def test_a_prediction_is_a_label_with_its_probability(command: Command, digits: Path, digits_run: Path):
+    done = command("predict", digits_run, digits / "3", "--json")
+    answers = json.loads(done.out)
+    assert done.out.count("\n") == 1
+    assert len(answers) == len(list((digits / "3").iterdir()))
+    assert set(answers[0]) == {"image_id", "label", "confidence", "error"}
+    assert {answer["label"] for answer in answers} <= {str(digit) for digit in range(10)}
+    assert all(0.1 <= answer["confidence"] <= 1 for answer in answers)
+
+
+def test_unreadable_images_cost_the_others_nothing(command: Command, digits: Path, digits_run: Path, tmp_path: Path):
+    given = tmp_path / "given"
+    shutil.copytree(digits / "5", given)
+    good = len(list(given.iterdir()))
+    (given / "empty.png").touch()
+    (given / "torn.png").write_bytes(min((digits / "5").iterdir()).read_bytes()[:60])
+    (given / "words.jpg").write_text("these are words")
+    out = tmp_path / "pred.csv"
+    done = command("predict", digits_run, given, "--out", out)
+    assert done.code == 2
+    assert len(rows(out.read_text())) == good
+    errors = {row["image_id"]: row["error"] for row in rows((tmp_path / "pred.errors.csv").read_text())}
+    assert errors.keys() == {"empty.png", "torn.png", "words.jpg"}
+    assert errors["empty.png"] == "empty.png is empty: 0 bytes"
+    assert errors["words.jpg"] == "words.jpg is not an image: 15 bytes that no decoder knows"
+    assert f"error: 3 of {good + 3} images could not be decoded, listed in {tmp_path / 'pred.errors.csv'}" in done.err
+    for name in errors:
+        (given / name).unlink()
+    assert command("predict", digits_run, given, "--out", out).code == 0
+    assert not (tmp_path / "pred.errors.csv").exists()
+
+
+@pytest.fixture
+def as_nobody(tmp_path: Path) -> Callable[[bool], None]:
+    """Lets this process be a user without rights for a while, where it has them all."""
+    open_to_all = [tmp_path, *list(tmp_path.parents)[:2]]
+
+    def change(wanted: bool) -> None:
+        if os.getuid() != 0:
+            return
+        if wanted:
+            for folder in open_to_all:
+                folder.chmod(0o755)
+        os.seteuid(65534 if wanted else 0)
+
+    return change
+
+
+def test_an_image_without_read_permission_is_listed_and_a_folder_is_refused(
+    command: Command, digits: Path, digits_run: Path, tmp_path: Path, as_nobody: Callable[[bool], None]
+):
+    given = tmp_path / "given"
+    shutil.copytree(digits / "5", given / "in")
+    secret = min((given / "in").iterdir())
+    shutil.copytree(digits_run, tmp_path / "run")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o777)
+    command("predict", digits_run, given)  # what is loaded on first use is loaded
+    secret.chmod(0)
+    as_nobody(True)
+    try:
+        done = command("predict", tmp_path / "run", given, "--out", tmp_path / "out" / "pred.csv")
+    finally:
+        as_nobody(False)
+    assert done.code == 2, done.err
+    assert f"no answer for in/{secret.name}: cannot read in/{secret.name}: Permission denied" in done.err
+    (given / "in").chmod(0)
+    as_nobody(True)
+    try:
+        refused = command("predict", tmp_path / "run", given)
+    finally:
+        as_nobody(False)
+        (given / "in").chmod(0o755)
+    assert refused.code == 1
+    assert f"error: cannot look into {given / 'in'}" in refused.err
+    assert "Permission denied" in refused.err
+
+
+def test_the_grid_shows_the_images(command: Command, digits: Path, digits_run: Path, tmp_path: Path):
+    done = command("predict", digits_run, digits / "0", "--grid", tmp_path / "pred.png", "--out", tmp_path / "pred.csv")
+    assert done.code == 0, done.err
+    with Image.open(tmp_path / "pred.png") as picture:
+        assert min(np.asarray(picture.convert("RGB")).std(axis=(0, 1))) > 10
+        assert min(picture.size) > 200
+
+
+def test_predict_without_anything_to_predict_says_what_to_give(command: Command, digits_run: Path, tmp_path: Path):
+    done = command("predict", digits_run)
+    assert done.code == 2
+    assert "error: nothing to predict (PATH)\n  next: give images, folders, or --part of the run's data" in done.err
+    done = command("predict", digits_run, tmp_path / "nowhere", "--out", tmp_path / "pred.csv")
+    assert done.code == 1
+    assert f"error: {tmp_path / 'nowhere'} does not exist (PATH)" in done.err
+    assert not list(tmp_path.glob("*.csv"))
+    (tmp_path / "bare").mkdir()
+    assert command("predict", digits_run, tmp_path / "bare").code == 1
+
+
+def test_report_is_one_page(command: Command, digits_run: Path):
+    command("evaluate", digits_run)
+    done = command("report", digits_run)
+    assert (done.code, done.out) == (0, f"report {digits_run / 'report.html'}\n")
+    page = (digits_run / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+
+
+def test_export_into_another_folder_and_with_a_budget_that_cannot_be_met(
+    command: Command, digits_run: Path, tmp_path: Path
+):
+    done = command("export", digits_run, "--out", tmp_path / "bundle", "-s", "train.lr=1")
+    assert done.code == 2
+    assert "only settings of the export can be changed here: train.lr=1" in done.err
+    done = command("export", digits_run, "--out", tmp_path / "bundle", "-s", "export.tolerance=1e-12")
+    assert done.code == 1
+    assert "error: " in done.err
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_check_json_is_one_document(command: Command, noise: Path, tmp_path: Path):
+    done = command("check", noise, "--json")
+    assert done.code == 0, done.err
+    assert done.out.count("\n") == 1
+    assert isinstance(json.loads(done.out)["findings"], list)
+    bad = tmp_path / "bad"
+    shutil.copytree(noise, bad)
+    (bad / "ant" / "zero.png").touch()
+    done = command("check", bad, "--json")
+    assert done.code == 1
+    [finding] = [one for one in json.loads(done.out)["findings"] if one["severity"] == "error"]
+    assert {"rule", "severity", "message", "paths", "remedy"} <= set(finding)
+    assert finding["paths"] == ["ant/zero.png"]
+    assert command("check", bad).code == 1
+
+
+def test_a_frozen_split_is_what_is_trained_on(command: Command, noise: Path, tmp_path: Path):
+    out = tmp_path / "split.csv"
+    done = command("split", noise, "-s", "data.val=0.2", "-s", "seed=3", "--out", out)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"split {out}"
+    assert f"next: sightline train {out} -s data.root={noise}" in done.err
+    run = tmp_path / "run"
+    trained = command("train", out, "--run", run, *words(**{"data.root": str(noise), "train.steps": 2}))
+    assert trained.code == 0, trained.err
+    given, used = read_split(out), read_split(run / "split.csv")
+    assert dict(zip(given.paths, given.parts, strict=True)) == dict(zip(used.paths, used.parts, strict=True))
+    again = tmp_path / "again.csv"
+    command("split", noise, "-s", "data.val=0.2", "-s", "seed=3", "--out", again)
+    assert again.read_bytes() == out.read_bytes()

@@ -1,0 +1,130 @@
+"""How steps are computed is measured once and remembered; what is set is kept."""
+
+import json
+
+import pytest
+import torch
+
+from sightline.data.contract import Contract
+from sightline.data.loader import Batch
+from sightline.model.build import build
+from sightline.task.classification import Classification
+from sightline.training import precision
+from sightline.training.config import LossConfig
+from sightline.training.losses import make_loss
+from sightline.training.precision import Choice, Form, Wanted, choose
+
+CPU = torch.device("cpu")
+AUTO = Wanted("auto", "auto", "auto", 2)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of its own, and torch's threads as they were."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    yield tmp_path / "cache" / "precision"
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def built():
+    torch.manual_seed(0)
+    return build("cnn", 2, 1, {"width": 4})
+
+
+def chosen(built, wanted, count=4):
+    contract = Contract(
+        classes=("a", "b"), color="gray", height=8, width=8, resize="squash", shorter=8,
+        interpolation="bilinear", mean=(0.5,), std=(0.5,),
+    )  # fmt: skip
+    pixels = torch.zeros(count, 8, 8, 1, dtype=torch.uint8)
+    batch = Batch(pixels, torch.zeros(count, dtype=torch.int64), torch.arange(count))
+    return choose(built, Classification(contract, make_loss(LossConfig())), batch, CPU, wanted)
+
+
+def test_what_is_set_is_taken_without_measuring(built, cache):
+    choice = chosen(built, Wanted(1, "bf16", "channels_last", 2))
+    assert choice == Choice(Form(1, "bf16", "channels_last"), "as set") and not cache.exists()
+    assert torch.get_num_threads() == 1
+
+
+def test_auto_measures_and_says_what_it_found(built):
+    choice = chosen(built, AUTO)
+    assert choice.form.threads in (1, 2) and choice.form.precision in ("fp32", "bf16")
+    assert choice.form.layout in ("contiguous", "channels_last")
+    assert choice.reason.startswith("measured a step: 2 threads fp32 contiguous ")
+    assert choice.reason.count(" ms") == 5 and str(choice.form) in choice.reason
+    assert torch.get_num_threads() == choice.form.threads
+
+
+def test_only_what_is_auto_is_measured(built):
+    choice = chosen(built, Wanted(1, "fp32", "auto", 2))
+    assert (choice.form.threads, choice.form.precision) == (1, "fp32") and choice.reason.count(" ms") == 2
+
+
+def test_measuring_changes_nothing_in_the_network(built):
+    before = {key: value.clone() for key, value in built.module.state_dict().items()}
+    chosen(built, AUTO)
+    assert all(torch.equal(value, before[key]) for key, value in built.module.state_dict().items())
+    assert all(parameter.grad is None for parameter in built.module.parameters())
+
+
+def test_a_choice_is_remembered(built, cache):
+    first = chosen(built, AUTO)
+    (store,) = cache.iterdir()
+    other = Form(1, "bf16", "channels_last")
+    store.write_text(json.dumps({"form": vars(other), "reason": first.reason}))
+    assert chosen(built, AUTO) == Choice(other, first.reason + "; measured earlier on this machine")
+
+
+def test_another_model_batch_or_wish_is_measured_anew(built, cache):
+    chosen(built, AUTO)
+    chosen(built, Wanted(1, "fp32", "auto", 2))
+    chosen(built, AUTO, count=5)
+    chosen(build("cnn", 2, 1, {"width": 8}), AUTO)
+    assert len(list(cache.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"form": {"threads": 1}, "reason": ""}', '{"form": 3, "reason": ""}', "null", '"x"'],
+)
+def test_a_damaged_memory_is_measured_anew(built, cache, text):
+    wanted = Wanted(1, "fp32", "auto", 2)
+    chosen(built, wanted)
+    (store,) = cache.iterdir()
+    store.write_text(text)
+    assert chosen(built, wanted).reason.startswith("measured a step: ")
+    assert json.loads(store.read_text())["form"]["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"threads": "x", "precision": "fp32", "layout": "contiguous"},
+        {"threads": 0, "precision": "fp32", "layout": "contiguous"},
+        {"threads": 1, "precision": "fp8", "layout": "contiguous"},
+        {"threads": 1, "precision": "fp32", "layout": "diagonal"},
+    ],
+)
+def test_a_memory_of_something_impossible_is_measured_anew(built, cache, form):
+    wanted = Wanted(1, "fp32", "auto", 2)
+    chosen(built, wanted)
+    (store,) = cache.iterdir()
+    store.write_text(json.dumps({"form": form, "reason": "?"}))
+    assert chosen(built, wanted).reason.startswith("measured a step: ")
+
+
+def test_a_memory_that_cannot_be_written_costs_only_time(built, cache):
+    cache.parent.write_text("a file where the folder should be")
+    assert chosen(built, Wanted(1, "fp32", "auto", 2)).form.threads == 1
+
+
+def test_a_gain_within_the_noise_is_no_gain():
+    plain, layout, half = (
+        Form(2, *rest) for rest in (("fp32", "contiguous"), ("fp32", "channels_last"), ("bf16", "contiguous"))
+    )
+    assert precision._best({plain: 1.0, layout: 0.97}, plain) == plain
+    assert precision._best({plain: 1.0, layout: 0.5, half: 0.49}, plain) == layout
+    assert precision._best({plain: 1.0, layout: 0.5, half: 0.4}, plain) == half

@@ -1,0 +1,42 @@
+"""The six lines of Python that do the whole road."""
+
+from pathlib import Path
+
+import pytest
+
+import sightline
+from small_training import settings
+
+
+def test_six_lines_train_measure_predict_export_and_report(
+    pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    trained = sightline.train(pictures, run=tmp_path / "run", settings=settings())
+    figures = sightline.evaluate(trained.run.folder)
+    answers = list(sightline.predict(trained.run.folder, [pictures / "ant"]))
+    bundle = sightline.export(trained.run.folder)
+    page = sightline.report(trained.run.folder)
+    again = sightline.resume(trained.run.folder)
+
+    assert again.weights_sha256 == trained.weights_sha256
+    assert 0 <= figures["accuracy"]["value"] <= 1
+    assert [answer.image_id for answer in answers][:2] == ["0.png", "1.png"]
+    assert len(answers) == 20
+    assert bundle.labels == ("ant", "bee", "cat")
+    assert page.is_file()
+    assert capfd.readouterr().out == ""
+
+
+def test_settings_may_be_words_or_values(pictures: Path, tmp_path: Path):
+    values = sightline.train(pictures, run=tmp_path / "values", settings=settings(seed=3))
+    text = [f"{key}={value}" for key, value in settings(seed=3).items() if key != "model.options"]
+    worded = sightline.train(
+        pictures, run=tmp_path / "words", settings=[*text, "model.options={width: 4, norm: group}"]
+    )
+    assert worded.weights_sha256 == values.weights_sha256
+
+
+def test_a_data_set_is_checked_and_split(pictures: Path, tmp_path: Path):
+    assert [finding.severity for finding in sightline.check(str(pictures))].count("error") == 0
+    counts = sightline.split(str(pictures), out=tmp_path / "split.csv")
+    assert {name: sum(parts.values()) for name, parts in counts.items()} == {"ant": 20, "bee": 17, "cat": 21}
