@@ -68,7 +68,8 @@ def test_records_leave_out_a_line_that_is_being_written(run):
 def test_one_process_trains_at_a_time(run):
     code = (
         "import sys\nfrom pathlib import Path\nfrom sightline.errors import RunError\nfrom sightline.run import Run\n"
-        "try:\n    with Run(Path(sys.argv[1])).locked():\n        print('free')\nexcept RunError as error:\n    print(error)\n"
+        "try:\n    with Run(Path(sys.argv[1])).locked():\n        print('free')\n"
+        "except RunError as error:\n    print(error)\n"
     )
     command = [sys.executable, "-c", code, str(run.folder)]
     with run.locked():

@@ -132,6 +132,7 @@ class Run:
 
 def next_run_folder(parent: Path, name: str) -> Path:
     """A folder that is free: ``runs/001-digits``, counting on from what is there."""
-    taken = [int(entry.name[:3]) for entry in parent.glob("[0-9][0-9][0-9]-*")] if parent.is_dir() else []
+    counts = [entry.name.partition("-")[0] for entry in parent.glob("[0-9][0-9][0-9]*-*")] if parent.is_dir() else []
+    taken = [int(count) for count in counts if count.isdecimal()]
     safe = "".join(c if c.isalnum() or c in "._" else "-" for c in name).strip("-") or "data"
     return parent / f"{max(taken, default=0) + 1:03d}-{safe}"

@@ -154,7 +154,7 @@ def test_a_setting_without_effect_is_refused(setting: str, words_in: str, refuse
 )
 def test_an_unknown_name_is_told(setting: str, named: str, command: Command, data: Path, tmp_path: Path):
     key = setting.partition("=")[0]
-    own = [word for word in words(**{key: None})]
+    own = words(**{key: None})
     done = command("train", data, "--run", tmp_path / "run", *own, "-s", setting)
     assert done.code in (1, 2)
     assert f"error: {named}" in done.err

@@ -19,13 +19,13 @@ WIDE = {"model.options": {"width": 16, "norm": "group"}, "train.save": "3st", "t
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A file system of four megabytes."""
+    """A file system of 24 megabytes."""
     place = tmp_path / "disk"
     place.mkdir()
     if (
         os.geteuid() != 0
         or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, check=False
         ).returncode
     ):
         pytest.skip("only root can mount a small file system")

@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ from sightline import read
 
 def slow(path):
     print("reading", flush=True)
-    time.sleep(60)
+    time.sleep(600)
     return read(path)
 """
 
@@ -72,7 +71,7 @@ def test_a_run_that_was_ended_while_it_read_the_data_is_resumed_from_nothing(
     assert process.returncode == code
     assert "Traceback" not in errors
     assert Run(tmp_path / "run").info()["state"] == "created"
-    (tmp_path / "reader.py").write_text(READER.replace("60", "0"))
+    (tmp_path / "reader.py").write_text(READER.replace("600", "0"))
     assert resume(tmp_path / "run").weights_sha256 == train_small(pictures, tmp_path / "whole").weights_sha256
 
 
@@ -86,7 +85,6 @@ def test_two_trainings_in_one_folder_at_once_are_refused(tmp_path: Path, picture
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "reading\n"
-        began = time.monotonic()
         for arguments, message in (
             (["resume", "run"], "error: run is in use by another process\n  next: wait for it to end"),
             (["train", str(pictures), "--run", "run"], "error: run already holds a run\n  next: sightline resume run"),
@@ -96,7 +94,6 @@ def test_two_trainings_in_one_folder_at_once_are_refused(tmp_path: Path, picture
             )
             assert done.returncode == 1
             assert message in done.stderr
-        assert time.monotonic() - began < 60
         assert (tmp_path / "run" / "config.yaml").exists()
     finally:
         process.kill()

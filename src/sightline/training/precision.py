@@ -77,7 +77,7 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     rounds = _rounds(device, wanted)
     plain = rounds[0][0]
     store = _store(built, batch, device, wanted)
-    choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store)
+    choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
     if choice is None:
         times: dict[Form, float] = {}
         for forms in rounds:
@@ -103,10 +103,14 @@ def _rounds(device: torch.device, wanted: Wanted) -> list[list[Form]]:
     return [first, [Form(first[0].threads, precision, layout) for precision in precisions for layout in layouts]]
 
 
-def _remembered(store: Path) -> Choice | None:
+def _remembered(store: Path, rounds: list[list[Form]]) -> Choice | None:
+    """The choice that is kept, if it is one that could win here."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(store.read_text(encoding="utf-8"))
-        return Choice(Form(**kept["form"]), kept["reason"] + "; measured earlier on this machine")
+        form, reason = Form(**kept["form"]), kept["reason"] + "; measured earlier on this machine"
+        known = any(form.threads == first.threads for first in rounds[0])
+        if known and any(form == dataclasses.replace(second, threads=form.threads) for second in rounds[1]):
+            return Choice(form, reason)
     return None
 
 

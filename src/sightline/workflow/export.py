@@ -64,7 +64,7 @@ def export_run(
             "data": sha256_of(here.split),
             "weights_sha256": model.weights_sha256,
         },
-        weights_license=str(info.get("weights_report", {}).get("license", "")),
+        weights_license=str(info.get("weights_report", {}).get("license") or "none: trained from random weights"),
         config=_budgets(model, settings),
     )
 

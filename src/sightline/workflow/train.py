@@ -85,10 +85,11 @@ def train_run(
         if distributed.is_main():
             here = Run.create(folder)
             stack.enter_context(here.locked())
-            # The settings come last: a folder that has them is a run, and one that was killed before is none.
-            here.note(state="created", origins=loaded.origins, **_provenance(config))
-            dump(settled, loaded.origins, here.config)
         try:
+            if distributed.is_main():
+                # The settings come last: a folder that has them is a run, and one that was killed before is none.
+                here.note(state="created", origins=loaded.origins, **_provenance(config))
+                dump(settled, loaded.origins, here.config)
             return _fit(here, say, None)
         except TrainingError:
             raise
