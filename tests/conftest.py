@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# Before anything imports torch: tiny networks are quickest on one thread, and threads that spin while they wait take
+# the cores from everything else.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

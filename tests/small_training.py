@@ -136,5 +136,6 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def environment() -> dict[str, str]:
-    """For a process of its own: threads that do not get in each other's way."""
-    return os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    """For a process of its own: threads that do not get in each other's way, modules that are compiled only once."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}

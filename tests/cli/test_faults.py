@@ -19,9 +19,9 @@ Command = Callable[..., Any]
 def refused(command: Command, tmp_path: Path) -> Callable[..., str]:
     """Runs ``train`` that must be refused; gives its message, after seeing that nothing is left of it."""
 
-    def run(data: Path, *more: str, code: int = 1) -> str:
+    def run(data: Path, *more: str, code: int = 1, **changes: Any) -> str:
         before = content(data)
-        done = command("train", data, "--run", tmp_path / "run", *words(), *more)
+        done = command("train", data, "--run", tmp_path / "run", *words(**changes), *more)
         assert done.code == code, done.err
         assert done.out == ""
         assert not (tmp_path / "run").exists()
@@ -92,7 +92,7 @@ def test_a_class_of_nothing_but_damaged_images_is_not_skipped(refused: Callable[
 
 
 def test_an_unknown_model_is_told_with_the_nearest_names(refused: Callable[..., str], data: Path):
-    message = refused(data, "-s", "model.name=resnet81")
+    message = refused(data, model__name="resnet81", model__options=None)
     assert "error: unknown model 'resnet81' (model.name)" in message
     assert "did you mean 'resnet" in message
 

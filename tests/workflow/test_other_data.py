@@ -16,7 +16,9 @@ from small_training import train_small
 @pytest.fixture(scope="module")
 def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    train_small(pictures, folder, **{"train.lr": 0.02, "train.steps": 30})
+    train_small(
+        pictures, folder, **{"train.lr": 0.02, "train.steps": 60, "train.evaluate": "20st", "data.augment": "none"}
+    )
     return folder
 
 
@@ -40,7 +42,7 @@ def test_classes_in_another_order_are_told_by_name(run: Path, pictures: Path, an
             rows.writerows([str(path), name] for path in sorted((pictures / name).iterdir()))
     figures = evaluate(run, data=table)
     assert figures["accuracy"]["value"] == expected(answers, ("ant", "bee", "cat"))
-    assert figures["accuracy"]["value"] > 0.4
+    assert figures["accuracy"]["value"] > 0.5
     assert [row["support"] for row in figures["per_class"]] == [20, 17, 21]
     stored = Predictions.load(Run(run).predictions("data-table"))
     names = [Path(path).parent.name for path in stored.paths]

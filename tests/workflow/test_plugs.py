@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline import evaluate, export, predict, report, resume, train
+from sightline import evaluate, export_run, predict, report, resume, train
 from sightline.errors import NonFiniteError, PlugError
 from sightline.run import Run
 from small_training import settings, steps_of, timeless, train_small, weights_of
@@ -92,7 +92,7 @@ def test_every_part_may_be_the_users_own(project: Path, pictures: Path, tmp_path
     assert rates[7:] == [rates[0] / 4] * 7
     assert "cat" not in Run(run).split.read_text()
 
-    for verb in (resume, evaluate, report, export):
+    for verb in (resume, evaluate, report, export_run):
         found_anew()
         verb(run)
     found_anew()

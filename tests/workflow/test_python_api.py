@@ -14,7 +14,7 @@ def test_six_lines_train_measure_predict_export_and_report(
     trained = sightline.train(pictures, run=tmp_path / "run", settings=settings())
     figures = sightline.evaluate(trained.run.folder)
     answers = list(sightline.predict(trained.run.folder, [pictures / "ant"]))
-    bundle = sightline.export(trained.run.folder)
+    bundle = sightline.export_run(trained.run.folder)
     page = sightline.report(trained.run.folder)
     again = sightline.resume(trained.run.folder)
 

@@ -3,8 +3,8 @@
 from sightline.config_file import load
 from sightline.data.check.rules import check
 from sightline.data.read import read
-from sightline.data.scan import scan
 from sightline.findings import Finding
+from sightline.workflow.intake import look_at
 from sightline.workflow.say import Say
 
 
@@ -25,7 +25,6 @@ def check_data(data: str, *, settings: list[str] | None = None, say: Say | None 
     say = say or Say(quiet=True)
     config = load(None, settings or []).config.data
     samples = read(data, config.reader, config.root)
-    with say.progress("looking at every image") as progress:
-        facts = scan(samples, progress)
+    facts = look_at(samples, say)
     say.note(f"{len(samples)} images in {len(samples.classes)} classes")
     return check(samples, facts)

@@ -16,10 +16,8 @@ from sightline.data.loader import Piece, Pieces, load
 from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.data.scan import Scan, scan
 from sightline.data.split import apply_split, refuse_changes, split, write_split
 from sightline.data.transforms import AUGMENTS
-from sightline.errors import DataError, shortened
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
@@ -28,6 +26,7 @@ from sightline.training.losses import make_loss
 from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
 from sightline.workflow.environment import cores
+from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 
 
@@ -50,7 +49,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     """
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
-    samples, facts = _read(run, config, say)
+    samples, facts, skipped = take_in(config, say)
     samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
@@ -80,6 +79,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         weights_report=report,
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
+        skipped=skipped,
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
@@ -146,38 +146,6 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     if config.model.name != "auto":
         preferred_input(config.model.name)
     make_loss(config.train.loss)
-
-
-def _read(run: Run, config: RunConfig, say: Say) -> tuple[Samples, Scan]:
-    """Read the data and look at every image; refuse the damaged ones or leave them out, as the settings say."""
-    samples = read(config.data.path, config.data.reader, config.data.root)
-    if samples.ignored:
-        say.note(f"passed over {len(samples.ignored)} files that are no images: {shortened(samples.ignored)}")
-    with say.progress("looking at every image") as progress:
-        facts = scan(samples, progress)
-    if facts.faults:
-        told = [f"{samples.paths[index]}: {why}" for index, why in sorted(facts.faults.items())]
-        if config.data.on_error == "stop":
-            raise DataError(
-                f"{len(told)} of {len(samples)} images cannot be decoded",
-                where=str(samples.root),
-                got=shortened(told),
-                hint="repair or remove them, or leave them out with -s data.on_error=skip",
-            )
-        say.note(f"left out {len(told)} images that cannot be decoded:")
-        for line in told:
-            say.note(f"  {line}")
-        run.note(skipped=told)
-        good = np.asarray([index for index in range(len(samples)) if index not in facts.faults], np.int64)
-        samples, facts = samples.take(good), facts.take(good)
-        _refuse_empty_classes(samples)
-    return samples, facts
-
-
-def _refuse_empty_classes(samples: Samples) -> None:
-    empty = [samples.classes[place] for place in np.flatnonzero(samples.counts() == 0)]
-    if empty:
-        raise DataError("no image of these classes can be decoded", where=str(samples.root), got=shortened(empty))
 
 
 def _counted(samples: Samples) -> str:

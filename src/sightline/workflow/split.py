@@ -1,13 +1,12 @@
 """Freeze a split before any training."""
 
+import json
 from pathlib import Path
 
 from sightline.config_file import load
-from sightline.data.read import read
 from sightline.data.samples import PARTS
-from sightline.data.scan import scan
 from sightline.data.split import split, write_split
-from sightline.errors import DataError, shortened
+from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 
 
@@ -30,16 +29,8 @@ def split_data(
         SplitError: the parts cannot be made.
     """
     say = say or Say(quiet=True)
-    config = load(None, settings or []).config
-    samples = read(data, config.data.reader, config.data.root)
-    with say.progress("looking at every image") as progress:
-        facts = scan(samples, progress)
-    if facts.faults:
-        told = [f"{samples.paths[index]}: {why}" for index, why in sorted(facts.faults.items())]
-        raise DataError(
-            f"{len(told)} of {len(samples)} images cannot be decoded", where=str(samples.root), got=shortened(told),
-            hint="repair or remove them",
-        )  # fmt: skip
+    config = load(None, [*(settings or []), f"data.path={json.dumps(data)}"]).config
+    samples, facts, _ = take_in(config, say)
     samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
     write_split(out, samples, facts)
     counts = {part: samples.counts(samples.part(part)) for part in PARTS}
