@@ -19,15 +19,15 @@ CHANGES: dict[str, Any] = {
     "train.freeze": "2st",
     "train.steps": 9,
     "data.augment": "light",
-    "data.val": 0.2,
 }
-"""Seven or six images a step: four and three, or three each, in two micro-batches; and 11 for validation."""
+"""Seven or six images a step: four and three, or three each, in two micro-batches; and nine images for validation."""
 
 
 def torchrun(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """``torchrun -m sightline`` with two ranks of this machine."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1",
-               "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "-m", "sightline", *arguments]  # fmt: skip
+    """``torchrun -m sightline`` with two ranks of this machine; ``--`` keeps torchrun from reading our ``--run``."""
+    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
+    ours = ["-m", "sightline", "--", *arguments]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *rendezvous, *ours]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=300)
 
 
@@ -71,6 +71,18 @@ def test_two_ranks_speak_with_one_voice_and_write_one_run(pair: tuple[Path, Path
     assert printed.splitlines() == [f"run {two}", f"weights_sha256 {info['weights_sha256']}"]
     assert Run(one).split.read_bytes() == Run(two).split.read_bytes()
     assert json.loads(Run(two).contract.read_text()) == json.loads(Run(one).contract.read_text())
+
+
+@pytest.mark.slow
+def test_two_ranks_resume_exactly(pair: tuple[Path, Path, str]):
+    _, two, printed = pair
+    before = timeless(two, "step", "eval", "save")
+    earlier = min((two / "checkpoints").glob("step-*.pt")).name
+    done = torchrun("resume", str(two), "--from", earlier)
+    assert done.returncode == 0, done.stderr
+    assert f"({earlier})" in done.stderr
+    assert done.stdout == printed
+    assert timeless(two, "step", "eval", "save") == before
 
 
 @pytest.mark.slow

@@ -19,6 +19,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("looped") / "pictures")
 
 
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing the curves takes longer than these trainings."""
+    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("photos") / "photos", side=40, suffix=".jpg")
@@ -132,6 +138,7 @@ def test_a_rate_that_is_far_too_high_stops_with_the_step_and_the_last_good_check
     [
         ({"train.schedule.warmup": "14st"}, "the warm-up is as long as the run"),
         ({"train.device": "cuda:99"}, "the device 'cuda:99' cannot be used"),
+        ({"train.device": "gpu"}, "the device 'gpu' cannot be used"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_and_leaves_no_folder(

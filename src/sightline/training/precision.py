@@ -28,7 +28,7 @@ from sightline.training.loop import DTYPES, LAYOUTS
 
 _REPEATS = 3
 _HOPELESS = 3.0
-_MOST_IMAGES = 16
+_MOST_PIXELS = 16 * 224 * 224
 _SECONDS = 20.0
 _WORTH = 1.05
 
@@ -70,7 +70,7 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     Args:
         built: the network; a copy is measured, nothing in it changes.
         task: computes the loss.
-        batch: real training images, 16 at most are used.
+        batch: real training images; of a large batch the first ones are used.
         device: where training runs.
         wanted: what is fixed and what is not.
     """
@@ -135,7 +135,8 @@ def _measured(
     built: Built, task: Classification, batch: Batch, device: torch.device, forms: list[Form]
 ) -> dict[Form, float]:
     """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them."""
-    short = Batch(*(getattr(batch, field.name)[:_MOST_IMAGES] for field in dataclasses.fields(batch)))
+    count = _measured_images(batch)
+    short = Batch(*(getattr(batch, field.name)[:count] for field in dataclasses.fields(batch)))
     steps = {form: _step_of(built, task, short, device, form) for form in forms}
     began = time.perf_counter()
     times: dict[Form, list[float]] = {form: [] for form in forms}
@@ -151,6 +152,12 @@ def _measured(
         elif time.perf_counter() - began > _SECONDS:
             break
     return {form: statistics.median(seconds[1:] or seconds) for form, seconds in times.items()}
+
+
+def _measured_images(batch: Batch) -> int:
+    """Enough images to keep every thread busy, few enough that a slow form does not hold up the start."""
+    _, height, width, _ = batch.pixels.shape
+    return min(len(batch.targets), max(1, _MOST_PIXELS // (height * width)))
 
 
 def _step_of(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:
@@ -175,7 +182,7 @@ def _store(built: Built, batch: Batch, device: torch.device, wanted: Wanted) -> 
     shapes = {name: list(parameter.shape) for name, parameter in built.module.named_parameters()}
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
     key = [
-        shapes, repr(built.module), list(batch.pixels.shape[1:]), min(len(batch.targets), _MOST_IMAGES),
+        shapes, repr(built.module), list(batch.pixels.shape[1:]), _measured_images(batch),
         machine, torch.__version__, dataclasses.asdict(wanted),
     ]  # fmt: skip
     name = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
