@@ -2,14 +2,17 @@
 
 Trains once without interruption. Then, as often as asked, starts the same training, kills its process with SIGKILL at a
 random moment and resumes it. In turn the moment is anywhere from the first file of the run to its last step, and
-while a checkpoint is being written. A line for each kill says what was going on; the last line counts the runs that
-ended with the weights, the records and the best checkpoint of the uninterrupted one. The exit code is 0 when all did.
+while a checkpoint is being written. A process that ended before it was hit counts for nothing and is started again. A
+line for each kill says what was going on; the last line counts the runs that ended with the weights, the records and
+the best checkpoint of the uninterrupted one. The exit code is 0 when all did.
 """
 
 import argparse
 import json
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,14 +30,14 @@ SETTINGS = {
     "data.augment": "light",
     "train.batch_size": 16,
     "train.ema": 0.9,
-    "train.evaluate": "10st",
-    "train.save": "2st",
+    "train.evaluate": "20st",
+    "train.save": "5st",
     "train.precision": "fp32",
     "train.layout": "contiguous",
     "train.threads": 1,
     "train.tensorboard": "false",
 }
-"""Checkpoints at every second step, so that many are written; nothing is left to be measured."""
+"""Many checkpoints, and nothing is left to be measured."""
 
 
 def main() -> int:
@@ -49,17 +52,16 @@ def main() -> int:
         folder = Path(name)
         write_images(folder / "data")
         began = time.perf_counter()
-        whole, born = start(folder, "whole", chosen.steps), None
-        while whole.poll() is None:
-            born = born or (time.perf_counter() if (folder / "whole" / "config.yaml").exists() else None)
-            time.sleep(0.002)
-        lasted = time.perf_counter() - (born or began)
+        if start(folder, "whole", chosen.steps).wait():
+            raise SystemExit("the uninterrupted training failed")
+        lasted = time.perf_counter() - began
         expected = ending(folder / "whole")
         print(f"uninterrupted: {chosen.steps} steps in {lasted:.1f} s, weights_sha256 {expected['weights']}")
         equal = 0
         for number in range(1, chosen.kills + 1):
             run = folder / f"run{number}"
-            told = kill_one(folder, run, chosen.steps, moments, lasted, while_saving=number % 2 == 0)
+            told = killed(folder, run, chosen.steps, moments, while_saving=number % 2 == 0)
+            resume(run)
             found = ending(run)
             same = found == expected
             equal += same
@@ -86,27 +88,35 @@ def start(folder: Path, run: str, steps: int) -> "subprocess.Popen[bytes]":
     command = ["train", "data", "--run", run, "-s", f"train.steps={steps}", *words]
     return subprocess.Popen(
         [sys.executable, "-m", "sightline", *command],
-        cwd=folder, env=os.environ | {"SIGHTLINE_CACHE": str(folder / "cache")}, stdout=subprocess.DEVNULL,
+        cwd=folder, env=os.environ | {"SIGHTLINE_CACHE": str(folder / "cache")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
 
-def kill_one(folder: Path, run: Path, steps: int, moments: random.Random, lasted: float, while_saving: bool) -> str:
-    """Train, kill, resume to the end; gives what was going on at the kill."""
-    process = start(folder, run.name, steps)
-    wait_for(process, (run / "config.yaml").exists)
-    if while_saving:
-        first = moments.randint(2, max(3, steps - 4))
-        wait_for(process, lambda: last_saved(run) >= first)
-        wait_for(process, lambda: bool(being_written(run)))
-    else:
-        time.sleep(moments.random() * lasted)
-    process.kill()
-    process.wait()
-    torn = [path for path in being_written(run) if path.name.startswith(".step")]
-    told = f"{'in the middle of writing a checkpoint' if torn else 'killed'} after step {last_saved(run)} was saved"
-    resume = [sys.executable, "-m", "sightline", "resume", run.name]
-    subprocess.run(resume, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return told
+def killed(folder: Path, run: Path, steps: int, moments: random.Random, while_saving: bool) -> str:
+    """Train and kill; gives what was going on at the kill."""
+    while True:
+        process = start(folder, run.name, steps)
+        first = moments.randrange(steps)
+        wait_for(process, (run / "config.yaml").exists)
+        wait_for(process, lambda: last_saved(run) >= first - 5)
+        if while_saving:
+            wait_for(process, lambda: bool(being_written(run)))
+        else:
+            time.sleep(moments.random() / 2)
+        process.kill()
+        if process.wait() == -signal.SIGKILL:
+            break
+        shutil.rmtree(run)
+    torn = any(path.name.startswith(".step") for path in being_written(run))
+    return f"{'in the middle of writing a checkpoint' if torn else 'killed'} after step {last_saved(run)} was saved"
+
+
+def resume(run: Path) -> None:
+    """Go on to the end, in a process of its own."""
+    command = [sys.executable, "-m", "sightline", "resume", run.name]
+    done = subprocess.run(command, cwd=run.parent, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"resume failed:\n{done.stderr}")
 
 
 def wait_for(process: "subprocess.Popen[bytes]", condition: Any) -> None:

@@ -1,9 +1,14 @@
 """Records to TensorBoard event files."""
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from sightline.errors import MissingExtra
 from sightline.records import Record
+
+_HELD = 50
+_UNTOLD = frozenset({"kind", "step", "images", "best"})
 
 
 class TensorboardSink:
@@ -12,12 +17,13 @@ class TensorboardSink:
     Args:
         folder: where the event files go.
         first_step: the step that training starts from; TensorBoard drops what an earlier process wrote beyond it.
+        warn: is told, once, when the files can no longer be written.
 
     Raises:
         MissingExtra: tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path, first_step: int = 0):
+    def __init__(self, folder: Path, first_step: int = 0, warn: Callable[[str], None] = print):
         try:
             from torch.utils.tensorboard.writer import SummaryWriter  # noqa: PLC0415  slow to import
         except ImportError as error:
@@ -25,19 +31,40 @@ class TensorboardSink:
                 "tensorboard is not installed", where="train.tensorboard",
                 hint='pip install "sightline[train]", or -s train.tensorboard=false',
             ) from error  # fmt: skip
-        self.writer = SummaryWriter(str(folder), purge_step=first_step + 1 if first_step else None)
+        self.warn, self.held = warn, list[Record]()
+        self.writer: SummaryWriter | None = SummaryWriter(
+            str(folder), purge_step=first_step + 1 if first_step else None
+        )
 
     def write(self, record: Record) -> None:
-        """Take a record."""
-        if record.kind not in ("step", "eval"):
+        """Take a record. Steps wait in memory for up to 50, so that reading the device stays rare."""
+        if record.kind not in ("step", "eval") or self.writer is None:
             return
-        for key, value in record.plain().items():
-            if key in ("kind", "step", "images", "best") or isinstance(value, str):
-                continue
-            place = f"val/{key.removeprefix('val_')}" if key.startswith("val_") else f"train/{key}"
-            if record.kind == "step" or key.startswith("val_"):
-                self.writer.add_scalar(place, value, record.step)
+        self.held.append(record)
+        if len(self.held) >= _HELD or record.kind == "eval":
+            self._flush()
 
     def close(self) -> None:
         """Write what is still held."""
-        self.writer.close()
+        self._flush()
+        if self.writer is not None:
+            with contextlib.suppress(OSError):
+                self.writer.close()
+
+    def _flush(self) -> None:
+        """Write the held records. Watching never ends a training: after a fault it goes on without TensorBoard."""
+        held, self.held = self.held, []
+        try:
+            for record in held:
+                self._add(record)
+        except OSError as error:
+            self.writer = None
+            self.warn(f"TensorBoard files can no longer be written ({error.strerror or error}); going on without")
+
+    def _add(self, record: Record) -> None:
+        for key, value in record.plain().items():
+            wanted = record.kind == "step" or key.startswith("val_")
+            if self.writer is None or not wanted or key in _UNTOLD or isinstance(value, str):
+                continue
+            place = f"val/{key.removeprefix('val_')}" if key.startswith("val_") else f"train/{key}"
+            self.writer.add_scalar(place, value, record.step)

@@ -109,7 +109,7 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
     stack.callback(console.close)
     sinks: list[Sink] = [jsonl, console]
     if config.train.tensorboard:
-        board = TensorboardSink(run.tensorboard, job.state.step)
+        board = TensorboardSink(run.tensorboard, job.state.step, say.note)
         stack.callback(board.close)
         sinks.append(board)
     return sinks
