@@ -143,11 +143,9 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         state.step = step + 1
         sums = distributed.summed(sums)
         watch.see(sums[0], state.step)
-        now = time.perf_counter()
         values = {"loss": sums[0] / count, "accuracy": sums[1] / count, "lr": lr, "images": count}
-        values |= {"seconds": round(now - last, 6), "wait": round(waited, 6)}
+        values |= {"seconds": round(time.perf_counter() - last, 6), "wait": round(waited, 6)}
         yield _record(job, "step", values if norm is None else values | {"grad_norm": norm})
-        last = now
 
         # Evaluate when due; save when due, and after the best evaluation so far. A stop never adds an evaluation: a run
         # that was interrupted and resumed must not differ from one that was not.
@@ -162,6 +160,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
             _save(job, best or job.evaluate is None)
         if ending:
             return
+        last = time.perf_counter()
 
 
 class _Watch:
