@@ -86,10 +86,9 @@ def start(folder: Path, run: str, steps: int) -> "subprocess.Popen[bytes]":
     """A training in a process of its own."""
     words = [word for key, value in SETTINGS.items() for word in ("-s", f"{key}={value}")]
     command = ["train", "data", "--run", run, "-s", f"train.steps={steps}", *words]
-    return subprocess.Popen(
-        [sys.executable, "-m", "sightline", *command],
-        cwd=folder, env=os.environ | {"SIGHTLINE_CACHE": str(folder / "cache")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    own = os.environ | {"SIGHTLINE_CACHE": str(folder / "cache")}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "sightline", *command], cwd=folder, env=own, **quiet)
 
 
 def killed(folder: Path, run: Path, steps: int, moments: random.Random, while_saving: bool) -> str:
@@ -98,7 +97,7 @@ def killed(folder: Path, run: Path, steps: int, moments: random.Random, while_sa
         process = start(folder, run.name, steps)
         first = moments.randrange(steps)
         wait_for(process, (run / "config.yaml").exists)
-        wait_for(process, lambda: last_saved(run) >= first - 5)
+        wait_for(process, lambda enough=first - 5: last_saved(run) >= enough)
         if while_saving:
             wait_for(process, lambda: bool(being_written(run)))
         else:
