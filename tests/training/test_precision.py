@@ -63,6 +63,11 @@ def test_only_what_is_auto_is_measured(built):
     assert (choice.form.threads, choice.form.precision) == (1, "fp32") and choice.reason.count(" ms") == 2
 
 
+def test_threads_alone_are_measured_where_the_rest_is_set(built):
+    choice = chosen(built, Wanted("auto", "fp32", "channels_last", 2))
+    assert str(choice.form).endswith("fp32 channels_last") and choice.reason.count(" ms") == 2
+
+
 def test_measuring_changes_nothing_in_the_network(built):
     before = {key: value.clone() for key, value in built.module.state_dict().items()}
     chosen(built, AUTO)

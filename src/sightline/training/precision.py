@@ -83,7 +83,8 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
         for forms in rounds:
             best = _best(times, plain)
             round_forms = [dataclasses.replace(form, threads=best.threads) for form in forms] if times else forms
-            times |= _measured(built, task, batch, device, [form for form in round_forms if form not in times])
+            untried = [form for form in round_forms if form not in times]
+            times |= _measured(built, task, batch, device, untried) if untried else {}
         told = ", ".join(f"{form} {1000 * seconds:.3g} ms" for form, seconds in times.items())
         choice = Choice(_best(times, plain), f"measured a step: {told}")
         with contextlib.suppress(RunError):  # a cache that cannot be written costs a measurement next time
