@@ -82,12 +82,35 @@ def test_mirror_images_are_mirror_images(name):
     assert all(t or s for t, s in zip(turned, same, strict=True)) and 10 < sum(turned) < 30
 
 
-def test_light_shifts_by_an_eighth_at_most_in_every_direction():
-    small = contract("gray", 16, 16, "squash")
-    image = np.zeros((16, 16), np.uint8)
-    image[8, 7] = 255
-    spots = {tuple(np.argwhere(AUGMENTS["light"](small, False)(image, seed)[:, :, 0])[0]) for seed in range(400)}
-    assert spots == {(8 + down, 7 + right) for down in range(-2, 3) for right in range(-2, 3)}
+def test_light_moves_turns_and_scales_by_a_tenth_at_most():
+    size = 64
+    small = contract("gray", size, size, "squash")
+    left, right = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
+    left[30:34, 14:18] = right[30:34, 46:50] = 255  # centered 16 pixels left and right of the center
+    seen = [[center_of(AUGMENTS["light"](small, False)(image, seed)) for image in (left, right)] for seed in range(300)]
+    places = np.asarray(seen)
+    between = places[:, 1] - places[:, 0]
+    moved, turned = places.mean(axis=1) - size / 2, np.degrees(np.arctan2(between[:, 1], between[:, 0]))
+    scaled = np.linalg.norm(between, axis=1) / 32
+    assert np.abs(moved).max() <= 0.1 * size * 1.1 + 0.1 and (np.ptp(moved, axis=0) > 0.18 * size).all()
+    assert np.abs(turned).max() <= 10.2 and np.ptp(turned) > 18
+    assert 0.89 <= scaled.min() < 0.92 and 1.08 < scaled.max() <= 1.11
+    assert np.abs(moved.mean(axis=0)).max() < 1 and abs(turned.mean()) < 1 and abs(scaled.mean() - 1) < 0.01
+
+
+def test_light_repeats_the_border_outside():
+    white = np.full((16, 16), 255, np.uint8)
+    assert all(
+        AUGMENTS["light"](contract("gray", 16, 16, "squash"), False)(white, seed).min() == 255 for seed in range(50)
+    )
+
+
+def center_of(seen):
+    """Where the light of a picture lies: x, y."""
+    weights = seen[:, :, 0] / seen.sum()
+    return (weights.sum(axis=0) * (np.arange(seen.shape[1]) + 0.5)).sum(), (
+        weights.sum(axis=1) * (np.arange(seen.shape[0]) + 0.5)
+    ).sum()
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])

@@ -40,7 +40,7 @@ class DataConfig:
     std: tuple[float, ...] | None = None
     """Standard deviation of each channel, on pixels scaled to 0-1; none: like the mean."""
     augment: Literal["auto", "none", "light", "standard"] = "auto"
-    """none; light: small shifts; standard: random crops, mirror images, color. auto: light for small images."""
+    """none; light: small shifts, turns, scalings; standard: random crops, mirror images, color. auto: by image size."""
     flip: Literal["auto", "yes", "no"] = "auto"
     """Mirror images left-right while training; auto: with standard augmentation only."""
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
