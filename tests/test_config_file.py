@@ -271,3 +271,18 @@ def test_reading_settings_loads_no_torch():
     code = "import sys; from sightline import config_file as c; c.load(None, ['seed=1']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("held", "flag", "steps", "epochs"),
+    [("epochs: 6", "train.steps=20", 20, "auto"), ("steps: 20", "train.epochs=6", None, 6)],
+)
+def test_a_flag_sets_aside_what_a_file_says_in_other_words(tmp_path, held, flag, steps, epochs):
+    loaded = config_file.load(written(tmp_path, f"train: {{{held}}}"), [flag])
+    assert (loaded.config.train.steps, loaded.config.train.epochs) == (steps, epochs)
+    config_file.refuse_useless(loaded.config, loaded.origins)
+
+
+def test_a_flag_that_takes_a_length_away_leaves_the_files(tmp_path):
+    loaded = config_file.load(written(tmp_path, "train: {epochs: 6}"), ["train.steps=none"])
+    assert loaded.config.train.epochs == 6

@@ -90,3 +90,15 @@ def test_counting_does_not_end_at_999(tmp_path):
     for name in ("999-a", "1000-a"):
         (tmp_path / name).mkdir()
     assert next_run_folder(tmp_path, "a").name == "1001-a"
+
+
+def test_damaged_records_are_named(run):
+    run.records.write_text('{"kind": "step"}\n{"kind": "st\n{"kind": "step"}\n')
+    with pytest.raises(RunError, match=r"the records are damaged \(.*records\.jsonl\)"):
+        run.read_records()
+
+
+def test_a_folder_that_cannot_be_written_is_not_trained_in(run):
+    (run.folder / ".lock").mkdir()
+    with pytest.raises(RunError, match="cannot write into"), run.locked():
+        pass

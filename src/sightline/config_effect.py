@@ -93,6 +93,10 @@ USELESS = (
 """Every such setting. Rules that need the data or the model stand where those are known."""
 
 
+EXCLUSIVE = (("train.steps", "train.epochs"),)
+"""Settings of which only one can act: a flag for one sets aside the other one of a file."""
+
+
 def refuse_useless(config: RunConfig, origins: Mapping[str, str]) -> None:
     """Refuse settings that someone gave and that do nothing here.
 

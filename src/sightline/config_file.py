@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sightline.config import RunConfig
-from sightline.config_effect import refuse_useless
+from sightline.config_effect import EXCLUSIVE, refuse_useless
 from sightline.config_faults import not_a_group, shown, together, unknown_setting
 from sightline.config_schema import NO_VALUE, Setting, all_groups, all_settings
 from sightline.config_yaml import number_in, read_yaml, read_yaml_file, write_value
@@ -63,6 +63,7 @@ def load(file: Path | None, settings: Sequence[str] = (), base: Mapping[str, Any
     if file is not None:
         reading.file(file)
     reading.flags(settings)
+    reading.set_aside()
     return Loaded(reading.checked(), {key: given.origin for key, given in reading.given.items()})
 
 
@@ -152,6 +153,14 @@ class _Reading:
                 self.unreadable(key, where, document.faults)
                 continue
             self.table({key: value}, lambda _, where=where: (where, "flag"), done)
+
+    def set_aside(self) -> None:
+        """Of settings that exclude each other, one on the command line replaces the other one of a file."""
+        for key, other in (*EXCLUSIVE, *(pair[::-1] for pair in EXCLUSIVE)):
+            if key in self.given and other in self.given:
+                origins = self.given[key].origin, self.given[other].origin
+                if origins[0] == "flag" != origins[1] and self.given[key].value not in (None, "auto", "none"):
+                    del self.given[other]
 
     def unreadable(self, key: str, where: str, faults: Sequence[ConfigError]) -> None:
         setting = all_settings().get(key) or _table_around(key)

@@ -113,16 +113,24 @@ class Run:
         if not self.records.exists():
             return []
         with self.records.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
+            lines = [line for line in file if line.endswith("\n")]
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise RunError("the records are damaged", where=str(self.records), got=str(error)) from error
 
     @contextlib.contextmanager
     def locked(self) -> Generator[None]:
         """Keep other processes from training in this folder at the same time.
 
         Raises:
-            RunError: another process is training here.
+            RunError: another process is training here, or the folder cannot be written.
         """
-        with (self.folder / ".lock").open("w") as file:
+        try:
+            lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise RunError(f"cannot write into {self.folder}", got=error.strerror or str(error)) from error
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

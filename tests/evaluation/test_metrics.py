@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics
+from scipy.stats import binomtest
 from test_predictions import some
 
 from sightline.errors import DataError
@@ -138,3 +139,13 @@ def test_resampling_in_pieces_changes_nothing(monkeypatch):
     whole = measure(predictions, **SETTINGS, train_counts=[1] * 6)
     monkeypatch.setattr("sightline.evaluation.metrics._CELLS_AT_ONCE", 100)
     assert measure(predictions, **SETTINGS, train_counts=[1] * 6) == whole
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_accuracy_without_a_miss_or_a_hit_has_the_exact_bound(right):
+    labels = np.arange(60) % 2
+    logits = np.where(np.arange(2) == (labels if right else 1 - labels)[:, None], 9.0, -9.0)
+    figure = measure(some(logits, labels, classes=("a", "b")), **SETTINGS, train_counts=np.ones(2, int))["accuracy"]
+    edge = binomtest(60, 60).proportion_ci(0.90, "exact").low  # of two sides 90 % is of one side 95 %
+    expected = (1.0, edge, 1.0) if right else (0.0, 0.0, 1 - edge)
+    assert (figure["value"], figure["low"], figure["high"]) == pytest.approx(expected)

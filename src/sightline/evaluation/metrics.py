@@ -1,7 +1,8 @@
 """Figures of a classifier, computed from stored predictions and nothing else.
 
 Every headline figure carries a percentile bootstrap interval (Efron, 1979): the images are drawn again with
-replacement, many times over. All the figures depend on the images only through the confusion matrix, so a resample
+replacement, many times over. Where every answer is right, or every one wrong, the bootstrap has no width, and accuracy
+carries the exact binomial bound. All the figures depend on the images only through the confusion matrix, so a resample
 of the images is one multinomial draw of its cells, and thousands of them are a few array operations.
 """
 
@@ -51,6 +52,7 @@ def measure(
     drawn = _resampled(matrix, majority, resamples, seed)
     once = _figures(_Totals.of(matrix), majority)
     accuracy, macro_f1, baseline = (_interval(once[name], drawn[name], confidence) for name in once)
+    accuracy = _bounded(accuracy, int(known.sum()), confidence)
     return {
         "part": predictions.part,
         "n": int(known.sum()),
@@ -167,6 +169,14 @@ def _sums(drawn: Counts, classes_of_cells: NDArray[np.int64], classes: int) -> C
 def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
     """``part / whole``, and 0 where ``whole`` is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
+
+
+def _bounded(interval: dict[str, float], images: int, confidence: float) -> dict[str, float]:
+    """A bootstrap of equal outcomes has no width; the exact one-sided binomial bound says what so many images show."""
+    edge = (1 - confidence) ** (1 / images)
+    if interval["value"] == 1.0:
+        return interval | {"low": edge}
+    return interval | {"high": 1 - edge} if interval["value"] == 0.0 else interval
 
 
 def _interval(value: NDArray[np.float64], drawn: NDArray[np.float64], confidence: float) -> dict[str, float]:

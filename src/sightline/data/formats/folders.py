@@ -125,7 +125,11 @@ def _require_text(name: str, folder: Path) -> None:
 
 def _require_images(path: Path, count: int, empty: list[str]) -> None:
     if not count:
-        raise DataError(f"no images in {path}", got=f"{len(empty)} folders without images: {shortened(empty)}")
+        raise DataError(
+            f"no images in {path}",
+            got=f"{len(empty)} folders without images: {shortened(empty)}",
+            hint="put the images of each class into a folder with the name of the class",
+        )
     if empty:
         raise DataError(
             f"class folders without images: {shortened(empty, most=20)}",

@@ -69,11 +69,11 @@ def short_number(number: int) -> str:
 def _certainty(accuracy: Interval, images: int, confidence: float) -> str:
     sure = f"{confidence * 100:.4g}%"
     if accuracy["value"] in (0.0, 1.0):
-        # A bootstrap of equal outcomes has no width. The exact one-sided binomial bound says what n can show.
-        edge = math.floor((1 - confidence) ** (1 / images) * 1000) / 1000
         if accuracy["value"] == 1.0:
+            edge = math.floor(accuracy["low"] * 1000) / 1000
             return f"So many hits without a miss put the true rate above {percent(edge)} ({sure} bound)."
-        return f"So many misses without a hit put the true rate below {percent(1 - edge)} ({sure} bound)."
+        edge = math.ceil(accuracy["high"] * 1000) / 1000
+        return f"So many misses without a hit put the true rate below {percent(edge)} ({sure} bound)."
     digits = _digits(images)
     low, high = percent(accuracy["low"], digits), percent(accuracy["high"], digits)
     return f"With {sure} confidence the true rate lies between {low} and {high}."
