@@ -90,3 +90,8 @@ def test_where_the_cache_is(tmp_path, monkeypatch):
 def test_the_document_that_was_written_is_read(tmp_path):
     write_json(tmp_path / "x.json", [None, True, 1.5])
     assert json.loads((tmp_path / "x.json").read_text()) == [None, True, 1.5]
+
+
+def test_names_that_are_no_text_are_spelt_out(tmp_path):
+    write_json(tmp_path / "a.json", {"path": os.fsdecode(b"latin-\xe9.png")})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"path": "latin-\udce9.png"}

@@ -9,16 +9,19 @@ import pytest
 
 from source_tree import imports, loaded_by, modules
 
-FOUNDATIONS = frozenset({"errors", "files", "plug", "records", "findings", "distributed"})
+FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset({"config", "config_file", "config_effect", "config_faults", "config_schema", "config_yaml"})
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
-SERVED = frozenset({"errors", "files", "records", "findings", "data.contract", "data.image", "export.bundle"})
+SERVED = frozenset(
+    {"errors", "files", "machine", "records", "findings", "data.contract", "data.image", "export.bundle"}
+)
 ANYTHING_BUT_CLI = None
 
 MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "errors": frozenset(),
     "files": frozenset({"errors"}),
+    "machine": frozenset(),
     "plug": frozenset({"errors", "files"}),
     "records": frozenset({"errors", "files"}),
     "findings": frozenset({"errors", "files"}),
@@ -49,7 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 MAY_IMPORT_CLI = {"cli", "__main__"}
 
 TORCH_FREE = re.compile(
-    r"sightline(\.(errors|files|plug|records|findings|run|config\w*|data\.(samples|image|contract|config)"
+    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|config)"
     r"|export\.bundle|(serving|monitoring|cli)(\..+)?))?"
 )
 HEAVY = {"torch", "torchvision", "timm"}

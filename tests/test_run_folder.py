@@ -78,12 +78,36 @@ def test_one_process_trains_at_a_time(run):
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "free\n"
 
 
+def test_a_run_that_is_being_made_is_not_made_again(tmp_path):
+    run = Run.create(tmp_path / "new")
+    run.note(state="created")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom sightline.errors import RunError\nfrom sightline.run import Run\n"
+        "try:\n    Run.create(Path(sys.argv[1]))\nexcept RunError as error:\n    print(error.what)\n"
+    )
+    command = [sys.executable, "-c", code, str(run.folder)]
+    with run.locked():
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told == f"{run.folder} is in use by another process\n" and run.info() == {"state": "created"}
+
+
+def test_somebodys_part_files_are_not_swept(tmp_path):
+    (tmp_path / "film.part").write_text("half a film")
+    with pytest.raises(RunError, match="is not empty"):
+        Run.create(tmp_path)
+    assert (tmp_path / "film.part").exists() and not (tmp_path / ".lock").exists()
+
+
+def test_two_runs_at_once_get_two_folders(tmp_path):
+    assert [next_run_folder(tmp_path, "a").name for _ in range(3)] == ["001-a", "002-a", "003-a"]
+
+
 def test_runs_are_counted(tmp_path):
     assert next_run_folder(tmp_path / "runs", "digits") == tmp_path / "runs" / "001-digits"
     for name in ("001-a", "007-b", "x", "99-y"):
         (tmp_path / name).mkdir()
     assert next_run_folder(tmp_path, "my data/v2: ü").name == "008-my-data-v2--ü"
-    assert next_run_folder(tmp_path, "/").name == "008-data"
+    assert next_run_folder(tmp_path, "/").name == "009-data"
 
 
 def test_counting_does_not_end_at_999(tmp_path):
@@ -99,6 +123,7 @@ def test_damaged_records_are_named(run):
 
 
 def test_a_folder_that_cannot_be_written_is_not_trained_in(run):
+    (run.folder / ".lock").unlink()
     (run.folder / ".lock").mkdir()
     with pytest.raises(RunError, match="cannot write into"), run.locked():
         pass

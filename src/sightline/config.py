@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from sightline.data.config import DataConfig
 from sightline.evaluation.config import EvaluationConfig
@@ -17,7 +17,7 @@ from sightline.training.config import TrainConfig
 class RunConfig:
     """Everything that decides the outcome of a run."""
 
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """Seed of the split, the order, the augmentation and the initial weights."""
     data: DataConfig = DataConfig()
     """What is read, how it is divided, and what the model gets to see."""

@@ -1,7 +1,9 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_faults import shown, together
@@ -69,6 +71,18 @@ USELESS = (
         "give it in epochs or steps: 5ep, 500st",
         "cannot be a percentage",
     ),
+    *(
+        Useless(
+            f"train.{name}",
+            lambda config, name=name: (
+                re.fullmatch(r"0+(\.0+)?(ep|st|%)", getattr(config.train, name) or "") is not None
+            ),
+            "an interval of nothing never comes round",
+            "give a length above zero, such as 1ep; 100% is once, at the end",
+            "cannot be zero",
+        )
+        for name in ("evaluate", "save", "patience")
+    ),
     Useless(
         "data.val",
         lambda config: config.data.val + config.data.test >= 1,
@@ -90,7 +104,31 @@ USELESS = (
         "remove it, or set data.reader=csv",
     ),
 )
-"""Every such setting. Rules that need the data or the model stand where those are known."""
+"""Every such setting. Rules that need the data stand in ``data_useless``."""
+
+
+def data_useless(given: Collection[str], validation: int) -> list[Useless]:
+    """Settings that have no effect with this data.
+
+    Args:
+        given: the parts that the data set itself gives.
+        validation: images in the validation part after the split.
+    """
+    rows: list[Useless] = []
+    if "val" in given:
+        rows.append(Useless("data.val", _always, "the data set gives its own validation part", "remove it"))
+    if given:
+        reason = "the data set gives its own parts" + ("" if "test" in given else " and no test part")
+        rows.append(Useless("data.test", _always, reason, "remove it, or leave the parts out of the data set"))
+    if not validation:
+        remedy = "remove it, or make a validation part with data.val"
+        reason = "there is no validation part to evaluate on"
+        rows += [Useless(f"train.{name}", _always, reason, remedy) for name in ("patience", "evaluate")]
+    return rows
+
+
+def _always(_: RunConfig) -> bool:
+    return True
 
 
 EXCLUSIVE = (("train.steps", "train.epochs"),)
@@ -105,14 +143,21 @@ def refuse_useless(config: RunConfig, origins: Mapping[str, str]) -> None:
     Raises:
         ConfigError: names every such setting at once, each with the reason.
     """
+    refuse([row for row in USELESS if row.when(config)], config, origins)
+
+
+def refuse(rows: Sequence[Useless], config: RunConfig, origins: Mapping[str, str]) -> None:
+    """Refuse those of the rows' settings that someone gave, whatever their condition says.
+
+    Raises:
+        ConfigError: names every such setting at once, each with the reason.
+    """
     faults: list[ConfigError] = []
-    for row in USELESS:
+    for row in rows:
         origin = origins.get(row.key, "")
-        value = config
-        for name in row.key.split("."):
-            value = getattr(value, name)
+        value = functools.reduce(getattr, row.key.split("."), config)
         by_file = origin.startswith("file ") and value != all_settings()[row.key].default
-        if (origin == "flag" or by_file) and row.when(config):
+        if origin == "flag" or by_file:
             where = f"-s {row.key}" if origin == "flag" else f"{row.key} in {_place(origin)}"
             what = f"{row.key} {row.verdict}: {row.reason}"
             faults.append(ConfigError(what, where=where, got=shown(value), hint=row.remedy))

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from sightline.errors import DataError, MissingExtra
+from sightline.files import cannot_write
 
 
 def write_digits(folder: Path) -> int:
@@ -21,6 +22,7 @@ def write_digits(folder: Path) -> int:
     Raises:
         MissingExtra: scikit-learn is not installed.
         DataError: something stands at ``folder`` already.
+        RunError: the disk is full or the folder cannot be written.
     """
     try:
         from sklearn.datasets import load_digits  # noqa: PLC0415  slow to import
@@ -32,9 +34,13 @@ def write_digits(folder: Path) -> int:
     pixels = np.round(np.asarray(values).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    for place, (image, label) in enumerate(zip(pixels, np.asarray(labels), strict=True)):
-        target = part / str(label) / f"{place:04d}.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(target)
-    part.rename(folder)
+    try:
+        for place, (image, label) in enumerate(zip(pixels, np.asarray(labels), strict=True)):
+            target = part / str(label) / f"{place:04d}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(target)
+        part.rename(folder)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise cannot_write(folder, error) from error
     return len(pixels)

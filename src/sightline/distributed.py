@@ -39,8 +39,12 @@ def is_main() -> bool:
 def start(device: torch.device) -> None:
     """Meet the other ranks: nccl between CUDA devices, gloo otherwise."""
     if world() > 1 and not dist.is_initialized():
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=datetime.timedelta(minutes=30))
+        minutes = datetime.timedelta(minutes=30)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # objects travel by way of the current device
+            dist.init_process_group("nccl", timeout=minutes, device_id=device)
+        else:
+            dist.init_process_group("gloo", timeout=minutes)
 
 
 def finish() -> None:

@@ -24,7 +24,9 @@ def whole_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as file:
+        text = "b" not in mode
+        odd = "backslashreplace" if text else None  # for file names that are no text
+        with temporary.open(mode, encoding="utf-8" if text else None, errors=odd) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

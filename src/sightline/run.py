@@ -25,7 +25,7 @@ from typing import Any
 from sightline.errors import RunError
 from sightline.files import write_json
 
-_AT_BIRTH = (".lock", "run.json")
+_AT_BIRTH = ("run.json",)
 """What a run writes before its settings: all that is left of one that was killed in that moment."""
 
 
@@ -65,20 +65,26 @@ class Run:
         run = cls(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if run.config.exists():
-                raise RunError(
-                    f"{folder} already holds a run",
-                    hint=f"sightline resume {folder}, or choose another folder with --run",
-                )
-            found = {path.name: path for path in folder.iterdir()}
-            unborn = [path for name, path in found.items() if name in _AT_BIRTH or name.endswith(".part")]
-            if len(unborn) < len(found):
-                raise RunError(f"{folder} is not empty", hint="choose another folder with --run")
-            for path in unborn:
-                path.unlink()
+            run._unborn()
+            with run.locked():
+                for path in run._unborn():
+                    path.unlink()
         except OSError as error:
             raise RunError(f"cannot make the run folder {folder}", got=error.strerror or str(error)) from error
         return run
+
+    def _unborn(self) -> list[Path]:
+        """What a run left that was killed before it had settings; anything else in the folder is refused."""
+        if self.config.exists():
+            raise RunError(
+                f"{self.folder} already holds a run",
+                hint=f"sightline resume {self.folder}, or choose another folder with --run",
+            )
+        found = [path for path in self.folder.iterdir() if path.name != ".lock"]
+        unborn = [path for path in found if path.name in _AT_BIRTH or _is_part(path.name)]
+        if len(unborn) < len(found):
+            raise RunError(f"{self.folder} is not empty", hint="choose another folder with --run")
+        return unborn
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -88,7 +94,11 @@ class Run:
             RunError: there is no run there.
         """
         run = cls(folder)
-        if not run.config.is_file():
+        try:
+            found = run.config.is_file()
+        except OSError as error:
+            raise RunError(f"cannot look into {folder}", got=error.strerror or str(error)) from error
+        if not found:
             kind = "has no config.yaml" if folder.is_dir() else "does not exist"
             raise RunError(
                 f"{folder} is not a run: it {kind}", hint="give the folder that `sightline train … --run DIR` made"
@@ -97,12 +107,20 @@ class Run:
 
     def info(self) -> dict[str, Any]:
         """What ``run.json`` holds; empty before the first ``note``."""
-        if not self.info_file.exists():
-            return {}
+        return self._json(self.info_file) or {}
+
+    def read_figures(self, part: str) -> dict[str, Any] | None:
+        """The figures of a part (or of another data set under that name); ``None`` before they were measured."""
+        return self._json(self.figures(part))
+
+    def _json(self, path: Path) -> dict[str, Any] | None:
         try:
-            return json.loads(self.info_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunError("run.json is damaged", where=str(self.info_file), got=str(error)) from error
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            fault = "is damaged" if isinstance(error, ValueError) else "cannot be read"
+            raise RunError(f"{path.name} {fault}", where=str(path), got=str(error)) from error
 
     def note(self, **entries: Any) -> None:
         """Add entries to ``run.json``, replacing those of the same name."""
@@ -138,9 +156,28 @@ class Run:
             yield
 
 
+def _is_part(name: str) -> bool:
+    """Whether a file is one of ours that was being written: ``.config.yaml.1234.part``."""
+    return name.startswith((".config.yaml.", ".run.json.")) and name.endswith(".part")
+
+
 def next_run_folder(parent: Path, name: str) -> Path:
-    """A folder that is free: ``runs/001-digits``, counting on from what is there."""
+    """Make a new folder, counting on from what is there: ``runs/001-digits``. No two processes get the same one.
+
+    Raises:
+        RunError: it cannot be made.
+    """
     counts = [entry.name.partition("-")[0] for entry in parent.glob("[0-9][0-9][0-9]*-*")] if parent.is_dir() else []
     taken = [int(count) for count in counts if count.isdecimal()]
     safe = "".join(c if c.isalnum() or c in "._" else "-" for c in name).strip("-") or "data"
-    return parent / f"{max(taken, default=0) + 1:03d}-{safe}"
+    count = max(taken, default=0) + 1
+    while True:
+        folder = parent / f"{count:03d}-{safe}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            count += 1
+        except OSError as error:
+            raise RunError(f"cannot make the run folder {folder}", got=error.strerror or str(error)) from error
+        else:
+            return folder

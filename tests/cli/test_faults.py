@@ -140,6 +140,28 @@ def test_a_setting_without_effect_is_refused(setting: str, words_in: str, refuse
 
 
 @pytest.mark.parametrize(
+    ("parts", "setting", "words_in"),
+    [
+        (("train", "val"), "data.val=0.4", "data.val has no effect: the data set gives its own validation part"),
+        (("train", "val"), "data.test=0.3", "data.test has no effect: the data set gives its own parts and no test p"),
+        (("train",), "data.val=0", "train.evaluate has no effect: there is no validation part to evaluate on"),
+    ],
+)
+def test_a_setting_without_effect_on_this_data_is_refused(
+    parts: tuple[str, ...],
+    setting: str,
+    words_in: str,
+    command: Command,
+    tmp_path: Path,
+    image_folder: Callable[..., Path],
+):
+    data = image_folder(tmp_path / "parted", {"a": 6, "b": 6}, parts=parts)
+    run = tmp_path / "run"
+    done = command("train", data, "--run", run, *words(), "-s", setting)
+    assert done.code == 2 and words_in in done.err and not run.exists()
+
+
+@pytest.mark.parametrize(
     ("setting", "named"),
     [
         ("train.loss.name=focla", "unknown loss 'focla' (train.loss.name)"),

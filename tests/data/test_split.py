@@ -128,7 +128,7 @@ def frozen(tmp_path, image_folder):
 
 def test_the_file_brings_back_every_part(frozen):
     samples, path = frozen
-    again = apply_split(read(samples.root), path)
+    again = apply_split(read(samples.root), path, samples.classes)
     assert list(again.paths) == list(samples.paths)
     assert np.array_equal(again.parts, samples.parts) and np.array_equal(again.labels, samples.labels)
     refuse_changes(again, path, range(len(again)))
@@ -153,7 +153,7 @@ def test_names_in_any_bytes_survive(tmp_path, image_folder):
     assert len(samples) == 11 and not facts.faults
     divided = split(samples, val=0.2, test=0.2, seed=0)
     write_split(tmp_path / "split.csv", divided, facts)
-    again = apply_split(read(root), tmp_path / "split.csv")
+    again = apply_split(read(root), tmp_path / "split.csv", samples.classes)
     assert list(again.paths) == list(samples.paths) and np.array_equal(again.parts, divided.parts)
     refuse_changes(again, tmp_path / "split.csv", range(11))
     (root / "b" / "grün.png").write_bytes(b"other")
@@ -164,7 +164,14 @@ def test_names_in_any_bytes_survive(tmp_path, image_folder):
 def test_files_that_came_later_are_left_out(frozen, image_folder):
     samples, path = frozen
     image_folder(samples.root, {"cat": 9})
-    assert len(apply_split(read(samples.root), path)) == 11
+    assert len(apply_split(read(samples.root), path, samples.classes)) == 11
+
+
+def test_a_class_that_came_later_shifts_no_label(frozen, image_folder):
+    samples, path = frozen
+    image_folder(samples.root, {"ant": 3})  # before the others in the order of names
+    again = apply_split(read(samples.root), path, samples.classes)
+    assert again.classes == ("cat", "dog") and np.array_equal(again.labels, samples.labels)
 
 
 def test_a_file_that_is_gone_is_named(frozen):
@@ -173,7 +180,7 @@ def test_a_file_that_is_gone_is_named(frozen):
     with pytest.raises(
         ChangedDataError, match=r"1 of 11 images of this run are gone .*\n  got: dog/3.png\n  next: res"
     ):
-        apply_split(read(samples.root), path)
+        apply_split(read(samples.root), path, samples.classes)
     with pytest.raises(ChangedDataError, match=r"1 images changed .*\n  got: dog/3.png"):
         refuse_changes(samples, path, range(11))
 
@@ -183,7 +190,7 @@ def test_a_file_with_another_content_is_named_where_it_is_compared(frozen):
     (samples.root / "cat" / "0.png").write_bytes((samples.root / "dog" / "0.png").read_bytes())
     place = list(samples.paths).index("cat/0.png")
     with pytest.raises(ChangedDataError, match=r"1 images changed since the run was made .*\n  got: cat/0.png\n"):
-        refuse_changes(apply_split(read(samples.root), path), path, [place])
+        refuse_changes(apply_split(read(samples.root), path, samples.classes), path, [place])
     refuse_changes(samples, path, [index for index in range(11) if index != place])
 
 
@@ -192,7 +199,7 @@ def test_a_file_with_another_label_is_named(frozen):
     labels = samples.labels.copy()
     labels[2] = 1 - labels[2]
     with pytest.raises(ChangedDataError, match=r"1 images have another label than when .*\n  got: cat/2.png\n"):
-        apply_split(dataclasses.replace(samples, labels=labels), path)
+        apply_split(dataclasses.replace(samples, labels=labels), path, samples.classes)
 
 
 HEAD = "path,label,part,sha256\n"
@@ -238,6 +245,6 @@ def test_more_samples_than_one_pass_takes_at_once(tmp_path):
     )
     divided = split(samples, val=0.1, test=0.1, seed=0)
     write_split(tmp_path / "split.csv", divided, scan(divided))
-    again = apply_split(samples, tmp_path / "split.csv")
+    again = apply_split(samples, tmp_path / "split.csv", samples.classes)
     assert np.array_equal(again.parts, divided.parts) and np.array_equal(again.pixels, samples.pixels)
     assert isinstance(read_split(tmp_path / "split.csv").paths, Names) and isinstance(scan(samples), Scan)

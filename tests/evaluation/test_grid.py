@@ -79,3 +79,11 @@ def test_unequal_lists_are_refused_and_leave_no_file(tmp_path):
     with pytest.raises(DataError, match="0 images"):
         draw_grid([], [], tmp_path / "grid.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_have_the_colors_that_the_model_sees(tmp_path):
+    deep = Image.fromarray(np.full((90, 90), 20000, np.uint16))
+    clear = Image.new("RGBA", (90, 90), (0, 0, 0, 0))
+    draw_grid([deep, clear], [("a", 1.0), ("b", 1.0)], tmp_path / "grid.png")
+    sheet = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert (sheet[96, 96] == 20000 >> 8).all() and (sheet[96, 96 + SIDE + GAP] == 255).all()

@@ -71,6 +71,14 @@ def test_what_is_no_bundle_is_not_replaced(write: Write, tmp_path: Path, stands:
     assert contents(tmp_path) == before
 
 
+def test_a_bundle_with_somebodys_notes_in_it_is_not_replaced(write: Write, tmp_path: Path) -> None:
+    write(tmp_path / "bundle")
+    (tmp_path / "bundle" / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"holds other files beside a bundle\n  got: notes\.txt\n"):
+        write(tmp_path / "bundle")
+    assert (tmp_path / "bundle" / "notes.txt").read_text() == "mine"
+
+
 def test_an_empty_folder_is_filled(write: Write, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert write(tmp_path / "empty").labels[0] == "digit 0"

@@ -164,3 +164,8 @@ def test_the_users_folder_is_searched_too(tmp_path, own_models, monkeypatch):
         build("my_nets:tiny", 3, 2, {})
     plug.search_in(tmp_path)
     assert build("my_nets:tiny", 3, 2, {}).module(torch.zeros(1, 2, 9, 9)).shape == (1, 3)
+
+
+def test_a_model_for_one_size_is_built_for_the_size_of_the_images():
+    built = build("vit_tiny_patch16_224", 2, 3, {}, size=64)
+    assert built.module.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 2)

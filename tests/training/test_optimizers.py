@@ -105,3 +105,14 @@ def test_an_unknown_optimizer(built):
         PlugError, match=r"unknown optimizer 'adam' \(train.optimizer.name\)\n  allowed: adamw, sgd\n.*'adamw'"
     ):
         make_optimizer(built, TrainConfig(optimizer=OptimizerConfig(name="adam")), 0.1, 0.0)
+
+
+def test_a_users_optimizer_with_groups_of_its_own_is_refused(built, tmp_path, monkeypatch):
+    (tmp_path / "own_groups.py").write_text(
+        "import torch\ndef make(groups, config):\n"
+        "    return torch.optim.SGD([{'params': group['params']} for group in groups], lr=0.1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(optimizer=OptimizerConfig(name="own_groups:make"))
+    with pytest.raises(PlugError, match="did not give an optimizer over the groups it got"):
+        make_optimizer(built, config, 0.1, 0.0)

@@ -7,7 +7,8 @@ import torch
 
 from sightline.data.contract import Contract
 from sightline.data.loader import Batch
-from sightline.model.build import build
+from sightline.errors import ModelError
+from sightline.model.build import Built, build
 from sightline.task.classification import Classification
 from sightline.training import precision
 from sightline.training.config import LossConfig
@@ -73,6 +74,30 @@ def test_measuring_changes_nothing_in_the_network(built):
     chosen(built, AUTO)
     assert all(torch.equal(value, before[key]) for key, value in built.module.state_dict().items())
     assert all(parameter.grad is None for parameter in built.module.parameters())
+
+
+class Flat(torch.nn.Module):
+    """A tutorial's network: its view does not work on channels_last tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Linear(4 * 64, 2)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head(x.view(x.size(0), -1))
+
+
+def test_a_form_that_the_model_cannot_compute_in_is_no_choice():
+    choice = chosen(Built(Flat(), frozenset(), {}), Wanted(1, "fp32", "auto", 1))
+    assert choice.form == Form(1, "fp32", "contiguous") and "channels_last" not in choice.reason
+
+
+def test_a_model_that_cannot_compute_a_batch_is_told_before_anything_is_measured(built, cache):
+    with pytest.raises(ModelError, match=r"cannot be trained on batches of 1 images of 8 x 8 x 1") as caught:
+        chosen(built, AUTO, count=1)
+    assert "more than 1 value per channel" in str(caught.value) and "train.batch_size" in str(caught.value)
+    assert not cache.exists()
 
 
 def test_a_choice_is_remembered(built, cache):

@@ -1,6 +1,7 @@
 """The command line: one file a verb, loaded when it is called. Nothing here imports torch."""
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -69,6 +70,9 @@ def main() -> None:
     # Threads that wait for each other asleep instead of spinning: on a busy machine a training step is several times
     # faster, on an idle one as fast. Must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):  # file names that are no text must not end what is already done
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         sightline.main(standalone_mode=True)
     except SightlineError as error:

@@ -39,7 +39,9 @@ def command(
     if out is not None:
         write_predictions(answers, out)
         click.echo(f"{len(answers) - len(failed)} predictions: {out}", err=True)
-    if grid is not None:
+    if grid is not None and len(failed) == len(answers):
+        click.echo(f"no picture {grid}: no image could be decoded", err=True)
+    elif grid is not None:
         draw_predictions(run, paths, answers, grid, part)
         click.echo(f"picture: {grid}", err=True)
     if as_json:

@@ -1,11 +1,10 @@
 """``sightline train``."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from sightline.cli import INTERRUPTED
 
 if TYPE_CHECKING:
     from sightline.workflow.train import Trained
@@ -30,7 +29,7 @@ def command(data: str | None, config: Path | None, settings: tuple[str, ...], ru
 
 
 def conclude(trained: "Trained") -> None:
-    """Print what ``train`` and ``resume`` end with, and exit with 130 after Ctrl-C."""
+    """Print what ``train`` and ``resume`` end with, and exit with 128 and the signal's number after one."""
     from sightline import distributed  # noqa: PLC0415
 
     folder = trained.run.folder
@@ -44,5 +43,5 @@ def conclude(trained: "Trained") -> None:
         verb = "resume" if trained.interrupted else "evaluate"
         click.echo(f"next: sightline {verb} {folder}", err=True)
     distributed.finish()
-    if trained.ended == "SIGINT":
-        raise SystemExit(INTERRUPTED)
+    if trained.interrupted:
+        raise SystemExit(128 + signal.Signals[trained.ended])

@@ -36,7 +36,11 @@ def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
         PlugError: the reader is unknown, or the user's own fails.
     """
     place = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - links stay as the user wrote them
-    if not place.exists():
+    try:
+        there = place.exists()
+    except OSError as error:
+        raise DataError(f"cannot look at {path}", where="data.path", got=error.strerror or str(error)) from error
+    if not there:
         near = did_you_mean(place.name, os.listdir(place.parent)) if place.parent.is_dir() else ""  # noqa: PTH208
         raise DataError(f"{path} does not exist", where="data.path", hint=near or "check the path")
     name = reader

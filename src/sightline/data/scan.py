@@ -22,6 +22,7 @@ from sightline.data.image import read_image, to_color
 from sightline.data.samples import Names, Samples
 from sightline.errors import ImageError, RunError
 from sightline.files import cache_folder, whole_file
+from sightline.machine import cores
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while a long pass runs."""
@@ -98,7 +99,7 @@ def _scan_arrays(pixels: NDArray[np.uint8]) -> Scan:
 
 def _read(samples: Samples, rows: NDArray[np.void], faults: dict[int, str], todo: list[int]) -> None:
     """Read these files in parallel: decoding and hashing both leave Python's lock."""
-    with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         for index, (row, fault) in zip(todo, pool.map(_facts, (samples.file(i) for i in todo)), strict=True):
             rows[index] = row
             if fault:
@@ -167,7 +168,3 @@ def _keep(store: Path, samples: Samples, rows: NDArray[np.void], faults: dict[in
     names = samples.paths.take(sound)
     with contextlib.suppress(RunError), whole_file(store) as file:
         np.savez(file, block=names.block, offsets=names.offsets, rows=rows[sound])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -140,10 +140,15 @@ def read_split(path: Path) -> Frozen:
     return Frozen(Names.of(names), labels, parts, checksums)
 
 
-def apply_split(samples: Samples, path: Path) -> Samples:
+def apply_split(samples: Samples, path: Path, classes: Sequence[str]) -> Samples:
     """The samples that a run was made with, in the order and the parts of its ``split.csv``.
 
-    Files that came later are left out.
+    Files and classes that came later are left out.
+
+    Args:
+        samples: the data as it is now.
+        path: the run's ``split.csv``.
+        classes: the run's classes, in the order of the model's outputs; labels are told by name as places in them.
 
     Raises:
         ChangedDataError: a file or a label of the split is no longer there; names the files.
@@ -171,7 +176,9 @@ def apply_split(samples: Samples, path: Path) -> Samples:
             got=shortened(other),
             hint="restore the labels, or train a new run",
         )
-    return dataclasses.replace(kept, parts=np.asarray([PARTS.index(part) for part in frozen.parts], np.int8))
+    places = np.asarray([classes.index(name) if name in classes else UNASSIGNED for name in kept.classes], np.int32)
+    parts = np.asarray([PARTS.index(part) for part in frozen.parts], np.int8)
+    return dataclasses.replace(kept, parts=parts, labels=places[kept.labels], classes=tuple(classes))
 
 
 def refuse_changes(samples: Samples, path: Path, indices: Sequence[int] | NDArray[np.integer[Any]]) -> None:

@@ -12,6 +12,7 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from sightline.data.image import to_color
 from sightline.errors import DataError
 from sightline.files import whole_file
 
@@ -91,7 +92,7 @@ def _draw_one(
 
 def _thumbnail(image: Image.Image | NDArray[np.uint8]) -> Image.Image:
     """The picture at the size of its cell; tiny ones are enlarged by whole pixels so that they stay what they are."""
-    picture = (image if isinstance(image, Image.Image) else Image.fromarray(image)).convert("RGB")
+    picture = to_color(image if isinstance(image, Image.Image) else Image.fromarray(image), "rgb")
     longest = max(picture.size)
     if longest <= SIDE // 2:
         times = SIDE // longest

@@ -38,7 +38,7 @@ class Predictions:
     part: str
     """``train``, ``val``, ``test``, or the name of another data set."""
     source: str
-    """The data that the paths belong to, as it was given on the command line."""
+    """The folder (or array) that the paths are relative to."""
 
     def __post_init__(self) -> None:
         count, shape = len(self.labels), (len(self.labels), len(self.classes))

@@ -70,7 +70,7 @@ def _figures(metrics: Mapping[str, Any]) -> str:
 
 def _parity(parity: Mapping[str, Any]) -> str:
     text = (
-        f"Yes. On {parity['n']} validation images the largest difference of a logit is "
+        f"Yes. On {parity['n']} real images the largest difference of a logit is "
         f"{parity['relative_error']:.1e} of the largest logit (budget {parity['tolerance']:.1e}), and "
         f"{parity['agreement']:.2%} of the labels are the same (budget {parity['least_agreement']:.2%})."
     )

@@ -1,12 +1,12 @@
 """ONNX Runtime as a plain function: pictures in, probabilities and logits out. Needs no torch."""
 
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BundleError, MissingExtra
+from sightline.machine import cores
 
 INPUT = "images"
 OUTPUTS = ("probabilities", "logits")
@@ -32,7 +32,7 @@ class Session:
             raise MissingExtra("ONNX Runtime is not installed", hint="pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
         # Said outright: left alone, the runtime pins threads to cores that a container may not give it.
-        options.intra_op_num_threads = threads or _cores()
+        options.intra_op_num_threads = threads or cores()
         options.log_severity_level = 3
         try:
             self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -58,8 +58,3 @@ class Session:
         """Probabilities and logits, float32 ``[n, classes]``, of uint8 ``[n, height, width, channels]``."""
         probabilities, logits = self._session.run(list(OUTPUTS), {INPUT: images})
         return probabilities, logits
-
-
-def _cores() -> int:
-    """Cores this process may use; where the system cannot tell, all of them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.data.contract import Contract
-from sightline.errors import BundleError
+from sightline.errors import BundleError, shortened
 from sightline.export.bundle import Bundle
 from sightline.export.card import render_card
 from sightline.export.document import CARD, DOCUMENT, FORMAT_VERSION, MODEL, read_document, signature
@@ -84,13 +84,20 @@ def refuse_other(folder: Path) -> None:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    with contextlib.suppress(BundleError):
-        read_document(folder)
-        return
-    raise BundleError(
-        f"{folder} holds something that is not a bundle",
-        hint="it was left as it is; choose another folder with --out, or move that one away",
-    )
+    try:
+        known = {DOCUMENT, *read_document(folder)["files"]}
+    except BundleError as error:
+        raise BundleError(
+            f"{folder} holds something that is not a bundle",
+            hint="it was left as it is; choose another folder with --out, or move that one away",
+        ) from error
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in known)
+    if foreign:
+        raise BundleError(
+            f"{folder} holds other files beside a bundle",
+            got=shortened(foreign),
+            hint="it was left as it is; choose another folder with --out, or move those files away",
+        )
 
 
 @contextlib.contextmanager

@@ -70,7 +70,9 @@ def license_of(name: str) -> str:
     return str(cfg.license or "not stated") if cfg is not None else "not stated"
 
 
-def build(name: str, classes: int, channels: int, options: dict[str, Any], *, hub: bool = False) -> Built:
+def build(
+    name: str, classes: int, channels: int, options: dict[str, Any], *, size: int | None = None, hub: bool = False
+) -> Built:
     """Build a network.
 
     Args:
@@ -78,6 +80,7 @@ def build(name: str, classes: int, channels: int, options: dict[str, Any], *, hu
         classes: outputs.
         channels: channels of the input.
         options: extra arguments of the constructor.
+        size: side of the images in pixels, for models that are built for one size; missing: the model's own.
         hub: whether to fetch the model's published weights.
 
     Raises:
@@ -93,6 +96,8 @@ def build(name: str, classes: int, channels: int, options: dict[str, Any], *, hu
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
         return Built(module, _last_linear(module), _depth_by_order(module))
     _require_known(name)
+    if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
+        options = {"img_size": size} | options
     module = _timm(name, classes, channels, options, hub)
     depth = {
         parameter: layer

@@ -10,7 +10,7 @@ from torch import nn
 
 from sightline.errors import WeightsError, shortened
 
-_NESTS = ("state_dict", "model_state_dict", "model_state", "model", "ema", "weights", "net")
+_NESTS = ("state_dict", "model_state_dict", "model_state", "ema", "model", "weights", "net")
 _PREFIXES = re.compile(r"^(?:module|model|backbone|_orig_mod|net|encoder)\.")
 
 

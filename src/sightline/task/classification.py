@@ -41,7 +41,11 @@ class Classification:
 
     def inputs(self, pixels: torch.Tensor, device: torch.device, layout: torch.memory_format) -> torch.Tensor:
         """uint8 ``[n, h, w, channels]`` to the model's input: scaled float32 ``[n, channels, h, w]`` on the device."""
-        images = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+        count, height, width, channels = pixels.shape
+        images = pixels.to(device, non_blocking=True)
+        # A permuted single channel has the strides of both layouts, and convolutions would take it for channels_last.
+        one = channels == 1
+        images = (images.reshape(count, 1, height, width) if one else images.permute(0, 3, 1, 2)).float()
         scaled = (images - self._mean.to(device)) * self._scale.to(device)
         return scaled.contiguous(memory_format=layout)
 

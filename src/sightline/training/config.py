@@ -14,6 +14,7 @@ def is_duration(text: str) -> bool:
 
 Duration = Annotated[str, Predicate(is_duration)]
 Positive = Annotated[int, Ge(1)]
+Decay = Annotated[float, Ge(0.0), Lt(1.0)]
 NotNegative = Annotated[float, Ge(0.0)]
 
 
@@ -39,7 +40,7 @@ class OptimizerConfig:
     """Momentum of sgd."""
     nesterov: bool = True
     """Nesterov's form of momentum, for sgd."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     """Decay of the running mean and square of the gradient, for adamw."""
 
 
@@ -66,7 +67,7 @@ class TrainConfig:
     batch_size: Positive | Literal["auto"] = "auto"
     """Samples of one optimizer step, over all ranks and micro-batches."""
     accumulate: Positive = 1
-    """Micro-batches that one step is computed in, to save memory. The result is that of the whole batch."""
+    """Micro-batches that one step is computed in, to save memory. Equal to the whole batch, but for batch norm."""
     lr: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
     """Peak learning rate."""
     loss: LossConfig = LossConfig()

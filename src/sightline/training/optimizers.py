@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from sightline import plug
+from sightline.errors import PlugError
 from sightline.model.build import Built
 from sightline.training.config import OptimizerConfig, TrainConfig
 
@@ -52,7 +53,14 @@ def make_optimizer(built: Built, config: TrainConfig, lr: float, weight_decay: f
     for group in groups:
         group["lr"] = lr * group["lr_share"]
     make = plug.resolve("optimizer", config.optimizer.name, OPTIMIZERS, "train.optimizer.name")
-    return make(groups, config.optimizer)
+    optimizer = make(groups, config.optimizer)
+    if not isinstance(optimizer, torch.optim.Optimizer) or not all("lr_share" in g for g in optimizer.param_groups):
+        raise PlugError(
+            f"'{config.optimizer.name}' did not give an optimizer over the groups it got",
+            where="train.optimizer.name", got=type(optimizer).__name__,
+            hint="return a torch.optim.Optimizer made of `groups` as they are; each carries its lr_share",
+        )  # fmt: skip
+    return optimizer
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -10,7 +10,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -20,8 +19,9 @@ from typing import Literal
 import torch
 
 from sightline.data.loader import Batch
-from sightline.errors import RunError
+from sightline.errors import ModelError, RunError
 from sightline.files import cache_folder, write_json
+from sightline.machine import processor
 from sightline.model.build import Built
 from sightline.task.classification import Classification
 from sightline.training.loop import DTYPES, LAYOUTS
@@ -76,6 +76,7 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     """
     rounds = _rounds(device, wanted)
     plain = rounds[0][0]
+    _try(built, task, batch, device, plain)
     store = _store(built, batch, device, wanted)
     choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
     if choice is None:
@@ -145,14 +146,33 @@ def _measured(
         for form in list(steps):
             torch.set_num_threads(form.threads)
             start = time.perf_counter()
-            steps[form]()
+            try:
+                steps[form]()
+            except RuntimeError:  # a view of a channels_last tensor, an operation without bf16, too little memory
+                del steps[form], times[form]
+                continue
             times[form].append(time.perf_counter() - start)
-        if not turn:  # the first turn warms up, and shows which forms are out of the race
+        if not turn and times:  # the first turn warms up, and shows which forms are out of the race
             limit = _HOPELESS * min(seconds[0] for seconds in times.values())
             steps = {form: step for form, step in steps.items() if times[form][0] <= limit}
         elif time.perf_counter() - began > _SECONDS:
             break
     return {form: statistics.median(seconds[1:] or seconds) for form, seconds in times.items()}
+
+
+def _try(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> None:
+    """Compute one step in the plainest form, so that a model which cannot is told of before the training begins."""
+    try:
+        _step_of(built, task, batch, device, form)()
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
+        _, height, width, channels = batch.pixels.shape
+        raise ModelError(
+            f"the model cannot be trained on batches of {len(batch.targets)} images of {height} x {width} x {channels}",
+            where="model.name, data.image_size, train.batch_size",
+            got=f"{type(error).__name__}: {error}".split("\n")[0],
+            hint="try another data.image_size or train.batch_size; a module of your own must take "
+            "[n, channels, height, width] and give [n, classes]",
+        ) from error
 
 
 def _measured_images(batch: Batch) -> int:
@@ -181,19 +201,14 @@ def _step_of(built: Built, task: Classification, batch: Batch, device: torch.dev
 def _store(built: Built, batch: Batch, device: torch.device, wanted: Wanted) -> Path:
     """Where the choice for this machine, model, input and wishes is remembered."""
     shapes = {name: list(parameter.shape) for name, parameter in built.module.named_parameters()}
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
+    machine = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{processor()} {torch.backends.cpu.get_cpu_capability()}"
+    )
     key = [
         shapes, repr(built.module), list(batch.pixels.shape[1:]), _measured_images(batch),
         machine, torch.__version__, dataclasses.asdict(wanted),
     ]  # fmt: skip
     name = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
     return cache_folder() / "precision" / f"{name}.json"
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip() + " " + torch.backends.cpu.get_cpu_capability()
-    return f"{platform.processor()} {platform.machine()}"

@@ -9,8 +9,8 @@ from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import resolve
 from sightline.data.derive import SMALL
+from sightline.machine import cores
 from sightline.model.build import MODELS
-from sightline.workflow.environment import cores
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from sightline import distributed
 from sightline.errors import ConfigError
+from sightline.machine import cores, processor
 
 _TOLD = ("sightline", "torch", "torchvision", "timm", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn")
 
@@ -30,16 +32,11 @@ def machine() -> dict[str, Any]:
     """The machine: system, processor, cores this process may use, memory, accelerators."""
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores(),
         "memory_gib": _memory_gib(),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def usable_device(name: str) -> torch.device:
@@ -63,16 +60,7 @@ def command() -> str:
     """The command line that made the run, as it was typed."""
     program = Path(sys.argv[0]).name
     words = ["sightline" if program in ("sightline", "__main__.py") else program, *sys.argv[1:]]
-    return " ".join(f"'{word}'" if " " in word else word for word in words)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return shlex.join(words)
 
 
 def _memory_gib() -> float | None:

@@ -1,6 +1,8 @@
 """Evaluate a run: predictions stored once, figures with intervals measured on them."""
 
 import dataclasses
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config_file import load_resolved
+from sightline.data.contract import Contract
+from sightline.data.formats.members import SUFFIXES
 from sightline.data.loader import Pieces, evaluation_pieces, load
-from sightline.data.read import read
+from sightline.data.read import TABLES, read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.split import apply_split, refuse_changes
 from sightline.data.transforms import Evaluation
@@ -55,7 +59,10 @@ def evaluate_run(
     here = Run.open(run)
     model = open_trained(here, checkpoint)
     own = run_samples(here)
-    samples, name = (own, "") if data is None else (_foreign(data, model), f"data-{data.name.split('.')[0]}")
+    samples, name = own, ""
+    if data is not None:
+        samples = _foreign(data, model)
+        name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)
     if data is None:
         refuse_changes(samples, here.split, indices)
@@ -93,10 +100,27 @@ def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64],
     )
 
 
+def headline_part(samples: Samples) -> str:
+    """The part whose figures count: the test part, or the validation part where there is none."""
+    return "test" if len(samples.part("test")) else "val"
+
+
 def run_samples(run: Run) -> Samples:
     """The run's own samples, in the order and the parts of its split."""
     config = load_resolved(run.config).data
-    return apply_split(read(config.path, config.reader, config.root), run.split)
+    samples = read(config.path, config.reader, config.root)
+    return apply_split(samples, run.split, Contract.load(run.contract).classes)
+
+
+def _name_of(run: Run, data: Path, source: str) -> str:
+    """What to call another data set: ``data-NAME``, with a mark of its place where another one has that name."""
+    full = data.expanduser().resolve().name
+    ending = next((ending for ending in (*SUFFIXES, *TABLES) if full.lower().endswith(ending)), "")
+    name = "data-" + "".join(c if c.isalnum() or c in "._" else "-" for c in full[: len(full) - len(ending)])
+    stored = [path for part in ("", *(f"-{part}" for part in PARTS)) if (path := run.predictions(name + part)).exists()]
+    if any(Predictions.load(path).source != source for path in stored):
+        name += "-" + hashlib.sha256(os.fsencode(source)).hexdigest()[:6]
+    return name
 
 
 def _foreign(data: Path, model: TrainedModel) -> Samples:
@@ -119,7 +143,7 @@ def _chosen(samples: Samples, part: str | None, name: str) -> tuple[NDArray[np.i
         raise ConfigError(f"unknown part '{part}'", where="--part", allowed=PARTS)
     if part is None and name:
         return np.arange(len(samples)), name
-    wanted = part or ("test" if len(samples.part("test")) else "val")
+    wanted = part or headline_part(samples)
     indices = samples.part(wanted)
     if not len(indices):
         counts = {p: len(samples.part(p)) for p in PARTS}

@@ -1,7 +1,6 @@
 """Export a run as a bundle, behind the gate."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sightline.export.gated import export_bundle
 from sightline.export.parity import Sample
 from sightline.files import sha256_of
 from sightline.run import Run
-from sightline.workflow.evaluate import evaluate_run, run_samples
+from sightline.workflow.evaluate import evaluate_run, headline_part, run_samples
 from sightline.workflow.say import Say
 from sightline.workflow.trained import TrainedModel, open_trained
 
@@ -55,7 +54,7 @@ def export_run(
         model.contract,
         validation=_validation(model, samples),
         out=out or here.folder / "bundle",
-        metrics=_figures(here, model, checkpoint, say),
+        metrics=_figures(here, samples, model, checkpoint, say),
         provenance={
             "run": here.folder.name,
             "checkpoint": model.checkpoint,
@@ -89,11 +88,9 @@ def _validation(model: TrainedModel, samples: Samples) -> Iterator[Sample]:
         yield samples.paths[place], np.ascontiguousarray(pixels), int(samples.labels[place])
 
 
-def _figures(run: Run, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, object]:
-    """The figures of this checkpoint on the test part (or the validation part), measured now if they are not there."""
-    for part in ("test", "val"):
-        if run.figures(part).exists():
-            figures = json.loads(run.figures(part).read_text(encoding="utf-8"))
-            if figures.get("weights_sha256") == model.weights_sha256:
-                return figures
+def _figures(run: Run, samples: Samples, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, object]:
+    """The figures of this checkpoint on the part that ``evaluate`` takes, measured now if they are not there."""
+    figures = run.read_figures(headline_part(samples))
+    if figures is not None and figures.get("weights_sha256") == model.weights_sha256:
+        return figures
     return evaluate_run(run.folder, checkpoint=checkpoint, say=say)

@@ -12,6 +12,7 @@ from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
 from sightline.data.order import batch_bounds, steps_per_epoch
 from sightline.data.transforms import AUGMENTS, Evaluation
+from sightline.errors import ModelError
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
 from sightline.run import Run
@@ -45,12 +46,18 @@ def make_job(prepared: Prepared, run: Run) -> Job:
 
     Raises:
         ConfigError: durations, device or schedule do not fit.
+        ModelError: a part of it shall be frozen and it has no head.
     """
     config, built = prepared.config, prepared.built
     train = config.train
     device = usable_device(train.device)
     built.module.to(device).to(memory_format=LAYOUTS[train.layout])
     plan = make_plan(config, len(training_part(prepared.samples, config)), device)
+    if plan.freeze and not built.head:
+        raise ModelError(
+            "the head of this model is not known, so nothing would be left to train", where="train.freeze",
+            got=train.freeze, hint="remove train.freeze, or end the model with a torch.nn.Linear",
+        )  # fmt: skip
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
         plan=plan,

@@ -4,7 +4,6 @@ import concurrent.futures
 import csv
 import dataclasses
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from sightline.data.derive import image_of
+from sightline.data.formats.walk import images_below
 from sightline.data.image import is_image_name, read_image
 from sightline.data.loader import Batch
 from sightline.data.read import read
@@ -23,8 +23,8 @@ from sightline.evaluation.grid import draw_grid
 from sightline.evaluation.predict import logits_of
 from sightline.evaluation.predictions import softmax
 from sightline.files import whole_file
+from sightline.machine import cores
 from sightline.run import Run
-from sightline.workflow.environment import cores
 from sightline.workflow.evaluate import run_samples
 from sightline.workflow.trained import TrainedModel, open_trained
 
@@ -96,13 +96,13 @@ def write_predictions(answers: Iterable[Prediction], out: Path) -> tuple[int, in
                 failed.append(answer)
             else:
                 answered += 1
-                rows.writerow((_text(answer.image_id), answer.label, f"{answer.confidence:.6f}"))
+                rows.writerow((answer.image_id, answer.label, f"{answer.confidence:.6f}"))
     errors = errors_file(out)
     if failed:
         with whole_file(errors, "w") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(("image_id", "error"))
-            rows.writerows((_text(answer.image_id), answer.error) for answer in failed)
+            rows.writerows((answer.image_id, answer.error) for answer in failed)
     else:
         errors.unlink(missing_ok=True)
     return answered, len(failed)
@@ -178,24 +178,13 @@ def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
             name = path.name if len(paths) == 1 else path.as_posix()
             yield _Item(name, lambda path=path, name=name: read_image(path, name))
             continue
-        found = _images_below(path) if path.is_dir() and part is None else iter(())
+        found = images_below(path, "", [], frozenset()) if path.is_dir() and part is None else iter(())
         first = next(found, None)
         if first is None:
             yield from _from_samples(read(path), part, prefix)
             continue
         for image in itertools.chain([first], found):
-            name = prefix + image.relative_to(path).as_posix()
-            yield _Item(name, lambda image=image, name=name: read_image(image, name))
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, onerror=_cannot_look):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        yield from (Path(place) / name for name in sorted(files) if is_image_name(name))
-
-
-def _cannot_look(error: OSError) -> None:
-    raise DataError(f"cannot look into {error.filename}", got=error.strerror, hint="check its permissions") from error
+            yield _Item(prefix + image, lambda file=path / image, name=prefix + image: read_image(file, name))
 
 
 def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_Item]:
@@ -204,8 +193,3 @@ def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_
         raise DataError(f"there is no {part} part", where=str(samples.root))
     for index in indices:
         yield _Item(prefix + samples.paths[int(index)], lambda index=int(index): image_of(samples, index))
-
-
-def _text(name: str) -> str:
-    """File names that are not valid text are written with their bytes spelt out."""
-    return name.encode("utf-8", "backslashreplace").decode()

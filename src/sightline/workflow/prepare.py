@@ -9,15 +9,17 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
+from sightline.config_effect import data_useless, refuse
 from sightline.config_file import dump, flat, resolve
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
 from sightline.data.order import epoch_order
 from sightline.data.read import read
-from sightline.data.samples import Samples
+from sightline.data.samples import PARTS, Samples
 from sightline.data.split import apply_split, refuse_changes, split, write_split
 from sightline.data.transforms import AUGMENTS
+from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
@@ -25,7 +27,6 @@ from sightline.task.classification import TASKS, Classification
 from sightline.training.losses import make_loss
 from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
-from sightline.workflow.environment import cores
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 
@@ -50,7 +51,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
     samples, facts, skipped = take_in(config, say)
+    given = [name for name in PARTS if len(samples.part(name))]
     samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
+    refuse(data_useless(given, len(samples.part("val"))), config, origins)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
@@ -98,9 +101,10 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     Raises:
         ChangedDataError: training or validation images are no longer what they were.
     """
-    samples = apply_split(read(config.data.path, config.data.reader, config.data.root), run.split)
-    refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
     contract = Contract.load(run.contract)
+    found = read(config.data.path, config.data.reader, config.data.root)
+    samples = apply_split(found, run.split, contract.classes)
+    refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
     torch.set_num_threads(int(config.train.threads))
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
@@ -125,7 +129,10 @@ def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built,
     model = config.model
     if model.weights == "hub":
         say.note(f"fetching the published weights of {model.name}")
-    built = build(model.name, len(contract.classes), contract.channels, dict(model.options), hub=model.weights == "hub")
+    built = build(
+        model.name, len(contract.classes), contract.channels, dict(model.options),
+        size=contract.height, hub=model.weights == "hub",
+    )  # fmt: skip
     if model.weights in ("none", "hub"):
         source = "random" if model.weights == "none" else f"published weights of {model.name}"
         license_name = license_of(model.name) if model.weights == "hub" else ""

@@ -79,7 +79,8 @@ def train_run(
         raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
     settled = _with_absolute_paths(loaded.config)
     _meet(settled.train.device)
-    folder = distributed.from_main(run or next_run_folder(Path("runs"), Path(settled.data.path).name.split(".")[0]))
+    name = Path(settled.data.path).name.split(".")[0]
+    folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     with contextlib.ExitStack() as stack:
         here = Run(folder)
         if distributed.is_main():

@@ -55,7 +55,8 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
         plug.search_in(Path(folder))
     config, contract = load_resolved(run.config), Contract.load(run.contract)
     content, name = _content(run, checkpoint)
-    built = build(config.model.name, len(contract.classes), contract.channels, dict(config.model.options))
+    options, size = dict(config.model.options), contract.height
+    built = build(config.model.name, len(contract.classes), contract.channels, options, size=size)
     built.module.load_state_dict(content["ema"] or content["model"])
     device = torch.device(config.train.device if torch.cuda.is_available() else "cpu")
     layout = LAYOUTS[config.train.layout]

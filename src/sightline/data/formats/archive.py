@@ -2,6 +2,7 @@
 
 import fcntl
 import gzip
+import lzma
 import os
 import shutil
 import tarfile
@@ -15,7 +16,8 @@ from sightline.errors import DataError
 from sightline.files import cache_folder, cannot_write, sha256_of, write_json
 
 _DAMAGED = (
-    zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+    RuntimeError,
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from sightline.errors import DataError
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of archives, in lower case; files may write them in any case."""
 
+_LONGEST_PATH = 4096
+
 
 class Member(NamedTuple):
     """One entry of an archive."""
@@ -76,6 +78,8 @@ def _zip_members(path: Path) -> Iterator[Member]:
             if info.is_dir() or name.endswith("/"):
                 yield Member(name, "folder", 0, "", None)
             elif stat.S_ISLNK(mode):
+                if info.file_size > _LONGEST_PATH:  # before it is unpacked: it may claim to hold gigabytes
+                    raise refused(name, f"a link with a target of {info.file_size} bytes")
                 yield Member(name, "symbolic link", 0, os.fsdecode(archive.read(info)), None)
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 yield Member(name, "device", 0, "", None)
