@@ -54,8 +54,11 @@ def test_auto_measures_and_says_what_it_found(built):
     choice = chosen(built, AUTO)
     assert choice.form.threads in (1, 2) and choice.form.precision in ("fp32", "bf16")
     assert choice.form.layout in ("contiguous", "channels_last")
-    assert choice.reason.startswith("measured a step: 2 threads fp32 contiguous ")
-    assert choice.reason.count(" ms") == 5 and str(choice.form) in choice.reason
+    first = [f"{threads} fp32 contiguous" for threads in ("2 threads", "1 thread")]
+    threads = "1 thread" if choice.form.threads == 1 else "2 threads"
+    then = [f"{threads} fp32 channels_last", f"{threads} bf16 contiguous", f"{threads} bf16 channels_last"]
+    assert choice.reason.startswith("measured a step: ") and all(form in choice.reason for form in first + then)
+    assert f"{choice.form} " in choice.reason.partition("; much slower")[0]
     assert torch.get_num_threads() == choice.form.threads
 
 
@@ -90,7 +93,25 @@ class Flat(torch.nn.Module):
 
 def test_a_form_that_the_model_cannot_compute_in_is_no_choice():
     choice = chosen(Built(Flat(), frozenset(), {}), Wanted(1, "fp32", "auto", 1))
-    assert choice.form == Form(1, "fp32", "contiguous") and "channels_last" not in choice.reason
+    assert choice.form == Form(1, "fp32", "contiguous")
+    assert choice.reason.endswith("; much slower or not possible: 1 thread fp32 channels_last")
+
+
+def test_a_form_that_is_several_times_slower_is_not_measured_at_length(built, monkeypatch):
+    seconds = {"fp32": 0.001, "bf16": 0.02}
+    asked = []
+
+    def timed(form, step):
+        asked.append((form.precision, step))
+        return seconds[form.precision]
+
+    monkeypatch.setattr(precision, "_seconds", timed)
+    choice = chosen(built, Wanted(1, "auto", "contiguous", 1))
+    assert choice.form.precision == "fp32" and [name for name, _ in asked].count("bf16") == 2
+    assert (
+        choice.reason
+        == "measured a step: 1 thread fp32 contiguous 1 ms; much slower or not possible: 1 thread bf16 contiguous"
+    )
 
 
 def test_a_model_that_cannot_compute_a_batch_is_told_before_anything_is_measured(built, cache):

@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from sightline.training.loop import DTYPES, LAYOUTS
 _REPEATS = 3
 _HOPELESS = 3.0
 _MOST_PIXELS = 16 * 224 * 224
+_FEW = 4  # images on which a form shows whether it is worth measuring
 _SECONDS = 20.0
 _WORTH = 1.05
 
@@ -81,17 +83,25 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
     if choice is None:
         times: dict[Form, float] = {}
+        tried: list[Form] = []
         for forms in rounds:
             best = _best(times, plain)
             round_forms = [dataclasses.replace(form, threads=best.threads) for form in forms] if times else forms
-            untried = [form for form in round_forms if form not in times]
-            times |= _measured(built, task, batch, device, untried) if untried else {}
-        told = ", ".join(f"{form} {1000 * seconds:.3g} ms" for form, seconds in times.items())
-        choice = Choice(_best(times, plain), f"measured a step: {told}")
+            untried = [form for form in round_forms if form not in tried]
+            times |= _measured(built, task, batch, device, untried, best)
+            tried += untried
+        told = ", ".join(f"{form} {_told(seconds)}" for form, seconds in times.items())
+        out = ", ".join(str(form) for form in tried if form not in times)
+        much = f"; much slower or not possible: {out}" if out else ""
+        choice = Choice(_best(times, plain), f"measured a step: {told}{much}")
         with contextlib.suppress(RunError):  # a cache that cannot be written costs a measurement next time
             write_json(store, dataclasses.asdict(choice))
     torch.set_num_threads(choice.form.threads)
     return choice
+
+
+def _told(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 def _rounds(device: torch.device, wanted: Wanted) -> list[list[Form]]:
@@ -126,7 +136,7 @@ def _precisions(device: torch.device, precision: str) -> list[str]:
 
 def _best(times: dict[Form, float], plain: Form) -> Form:
     """The fastest, unless its gain over a plainer form is within the noise."""
-    winner = plain
+    winner = plain if plain in times else min(times, key=times.__getitem__, default=plain)
     for form, seconds in times.items():
         if seconds * _WORTH < times[winner]:
             winner = form
@@ -134,30 +144,49 @@ def _best(times: dict[Form, float], plain: Form) -> Form:
 
 
 def _measured(
-    built: Built, task: Classification, batch: Batch, device: torch.device, forms: list[Form]
+    built: Built, task: Classification, batch: Batch, device: torch.device, forms: list[Form], rival: Form
 ) -> dict[Form, float]:
-    """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them."""
-    count = _measured_images(batch)
-    short = Batch(*(getattr(batch, field.name)[:count] for field in dataclasses.fields(batch)))
-    steps = {form: _step_of(built, task, short, device, form) for form in forms}
-    began = time.perf_counter()
+    """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them.
+
+    Forms that are out of the race against each other and the ``rival``, the best so far, are left out.
+    """
+    few, many = (_first(batch, count) for count in (_FEW, _measured_images(batch)))
+    trials = {form: _step_of(built, task, few, device, form) for form in dict.fromkeys([*forms, rival])}
+    race = _in_the_race({form: min(_seconds(form, step), _seconds(form, step)) for form, step in trials.items()})
+    forms = [form for form in forms if form in race]
+    steps = {form: _step_of(built, task, many, device, form) for form in forms}
     times: dict[Form, list[float]] = {form: [] for form in forms}
+    began = time.perf_counter()
     for turn in range(1 + _REPEATS):
-        for form in list(steps):
-            torch.set_num_threads(form.threads)
-            start = time.perf_counter()
-            try:
-                steps[form]()
-            except RuntimeError:  # a view of a channels_last tensor, an operation without bf16, too little memory
-                del steps[form], times[form]
-                continue
-            times[form].append(time.perf_counter() - start)
-        if not turn and times:  # the first turn warms up, and shows which forms are out of the race
-            limit = _HOPELESS * min(seconds[0] for seconds in times.values())
-            steps = {form: step for form, step in steps.items() if times[form][0] <= limit}
+        for form, step in steps.items():
+            times[form].append(_seconds(form, step))
+        if not turn:  # the first turn warms up
+            steps = {form: steps[form] for form in _in_the_race({form: times[form][0] for form in steps})}
         elif time.perf_counter() - began > _SECONDS:
             break
-    return {form: statistics.median(seconds[1:] or seconds) for form, seconds in times.items()}
+    medians = {form: statistics.median(seconds[1:] or seconds) for form, seconds in times.items()}
+    return {form: seconds for form, seconds in medians.items() if math.isfinite(seconds)}
+
+
+def _seconds(form: Form, step: Callable[[], None]) -> float:
+    """Time of a step; infinite where the model cannot compute in this form."""
+    torch.set_num_threads(form.threads)
+    start = time.perf_counter()
+    try:
+        step()
+    except RuntimeError:  # a view of a channels_last tensor, an operation without bf16, too little memory
+        return math.inf
+    return time.perf_counter() - start
+
+
+def _in_the_race(seconds: dict[Form, float]) -> list[Form]:
+    """The forms that are not several times slower than the fastest."""
+    limit = _HOPELESS * min(seconds.values(), default=0)
+    return [form for form, own in seconds.items() if own <= limit and math.isfinite(own)]
+
+
+def _first(batch: Batch, count: int) -> Batch:
+    return Batch(*(getattr(batch, field.name)[:count] for field in dataclasses.fields(batch)))
 
 
 def _try(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> None:
