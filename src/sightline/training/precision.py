@@ -137,7 +137,7 @@ def _measured(
 ) -> dict[Form, float]:
     """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them."""
     count = _measured_images(batch)
-    short = Batch(*(getattr(batch, field.name)[:count] for field in dataclasses.fields(batch)))
+    short = Batch(batch.pixels[:count], batch.targets[:count], batch.indices[:count])
     steps = {form: _step_of(built, task, short, device, form) for form in forms}
     began = time.perf_counter()
     times: dict[Form, list[float]] = {form: [] for form in forms}
