@@ -82,7 +82,7 @@ def test_a_run_by_the_weights_of_a_csv_resumes_exactly_and_only_with_the_same_we
     table = write_weighted_csv(pictures, tmp_path / "weighted.csv")
     for name, changes in {"loss": {}, "sampler": {"data.sampler": "weights"}}.items():
         (tmp_path / name).mkdir()
-        run, sha256 = copies(tmp_path / name, table, disturbed, **changes)
+        _, sha256 = copies(tmp_path / name, table, disturbed, **changes)
         assert resume(tmp_path / name / "at" / "8").weights_sha256 == sha256
     plain, _ = copies(tmp_path, pictures, disturbed)
     for name in ("loss", "sampler"):
