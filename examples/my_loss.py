@@ -1,5 +1,7 @@
 """A loss of your own: one value for each sample, so that batches of any size weigh every image the same.
 
+Targets are classes ``[n]``, or their shares ``[n, classes]`` where MixUp or CutMix mix images.
+
 sightline train FOLDER -s train.loss.name=my_loss:poly
 """
 
@@ -17,7 +19,8 @@ def poly(config: LossConfig) -> LossFunction:
 
     def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         entropy = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=config.label_smoothing)
-        true = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
+        shares = targets if targets.ndim == 2 else functional.one_hot(targets, logits.shape[1])
+        true = (logits.softmax(dim=1) * shares).sum(dim=1)
         return entropy + EPSILON * (1 - true)
 
     return loss

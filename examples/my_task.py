@@ -17,6 +17,7 @@ def weighted(contract: Contract, loss: LossFunction) -> Classification:
     weights = torch.tensor([WEIGHTS.get(name, 1.0) for name in contract.classes])
 
     def weighed(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return loss(logits, targets) * weights.to(logits.device)[targets]
+        own = weights.to(logits.device)
+        return loss(logits, targets) * (own[targets] if targets.ndim == 1 else targets @ own)
 
     return Classification(contract, weighed)

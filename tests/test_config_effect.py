@@ -33,6 +33,15 @@ def written(tmp_path: Path, text: str) -> Path:
         (["train.patience=10%"], "train.patience cannot be a percentage"),
         (["data.val=0.5", "data.test=0.5"], "data.val is too large"),
         (["data.reader=idx", "data.root=x"], "data.root has no effect"),
+        (["train.loss.gamma=1"], "train.loss.gamma has no effect: cross_entropy has no gamma"),
+        (["train.loss.beta=0.9"], "train.loss.beta has no effect: only effective numbers"),
+        (["train.loss.class_weights=inverse", "train.loss.beta=0.9"], "train.loss.beta has no effect"),
+        (
+            ["data.sampler=classes", "train.loss.class_weights=inverse"],
+            "train.loss.class_weights has no effect: data.sampler=classes already draws",
+        ),
+        (["data.mix_probability=0.5"], "data.mix_probability has no effect: nothing is mixed"),
+        (["data.mix_off_epochs=2"], "data.mix_off_epochs has no effect: nothing is mixed"),
     ],
 )
 def test_a_setting_without_effect_is_refused(settings: list[str], told: str):
@@ -48,6 +57,9 @@ def test_settings_with_effect_pass():
         ["train.optimizer.name=sgd", "train.optimizer.momentum=0.5"],
         ["train.optimizer.name=my_file:lion", "train.optimizer.momentum=0.5", "train.optimizer.betas=[0.9, 0.8]"],
         ["train.steps=100"],
+        ["train.loss.name=focal", "train.loss.gamma=1", "train.loss.class_weights=effective", "train.loss.beta=0.9"],
+        ["data.sampler=classes", "train.loss.class_weights={cat: 2}"],
+        ["data.cutmix=1", "data.mix_probability=0.5", "data.mix_off_epochs=2"],
         ["train.epochs=auto", "train.steps=100"],
     ):
         loaded = config_file.load(None, settings)

@@ -53,6 +53,36 @@ USELESS = (
         "remove it, or set train.optimizer.momentum, or train.optimizer.name=adamw",
     ),
     Useless(
+        "train.loss.gamma",
+        lambda config: config.train.loss.name == "cross_entropy",
+        "cross_entropy has no gamma",
+        "remove it, or set train.loss.name=focal",
+    ),
+    Useless(
+        "train.loss.beta",
+        lambda config: config.train.loss.class_weights != "effective",
+        "only effective numbers of samples have a beta",
+        "remove it, or set train.loss.class_weights=effective",
+    ),
+    Useless(
+        "train.loss.class_weights",
+        lambda config: config.data.sampler == "classes" and config.train.loss.class_weights in ("inverse", "effective"),
+        "data.sampler=classes already draws every class equally often",
+        "give one of the two",
+    ),
+    Useless(
+        "data.mix_probability",
+        lambda config: not config.data.mixup and not config.data.cutmix,
+        "nothing is mixed",
+        "remove it, or set data.mixup or data.cutmix",
+    ),
+    Useless(
+        "data.mix_off_epochs",
+        lambda config: not config.data.mixup and not config.data.cutmix,
+        "nothing is mixed",
+        "remove it, or set data.mixup or data.cutmix",
+    ),
+    Useless(
         "train.schedule.final",
         lambda config: config.train.schedule.name == "constant",
         "a constant schedule ends where it was",

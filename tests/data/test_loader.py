@@ -1,5 +1,6 @@
 """Batches are the same whoever makes them, and every sample is used once."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from sightline.data.contract import Contract
 from sightline.data.loader import Pieces, evaluation_pieces, load, training_pieces
+from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.transforms import AUGMENTS, Evaluation
@@ -26,7 +28,8 @@ def contract(**changes):
 
 
 def pieces_of(indices, first=0, last=4, **changes):
-    plain = {"seed": 3, "batch_size": 4, "accumulate": 1, "rank": 0, "world": 1}
+    order = functools.partial(epoch_order, 3, count=len(indices))
+    plain = {"order": order, "batch_size": 4, "accumulate": 1, "rank": 0, "world": 1}
     return list(training_pieces(np.asarray(indices), first_step=first, last_step=last, **plain | changes))
 
 

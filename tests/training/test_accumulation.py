@@ -1,6 +1,7 @@
 """Micro-batches save memory and change nothing else: the accumulated step is the step of the whole batch."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
 from sightline.workflow.evaluate import run_samples
 from sightline.workflow.trained import open_trained
-from small_training import apart, timeless, train_small, write_pictures
+from small_training import apart, timeless, train_small, write_pictures, write_weighted_csv
 
 SGD = {"train.optimizer.name": "sgd", "train.lr": 0.1, "train.schedule.warmup": "0st", "data.augment": "none"}
 
@@ -36,6 +37,25 @@ def test_an_accumulated_step_is_the_step_of_the_whole_batch(norm: str, accumulat
     assert [step["accuracy"] for step in parts] == [step["accuracy"] for step in whole]
     assert [step["loss"] for step in parts] == pytest.approx([step["loss"] for step in whole], abs=1e-6)
     assert [step["grad_norm"] for step in parts] == pytest.approx([step["grad_norm"] for step in whole], abs=1e-5)
+
+
+WEIGHED: dict[str, dict[str, Any]] = {
+    "weights of classes and samples": {"train.loss.class_weights": "inverse"},
+    "focal, every class equally often": {"data.sampler": "classes", "train.loss.name": "focal"},
+    "samples by their weights": {"data.sampler": "weights", "train.loss.class_weights": {"ant": 2.0}},
+}
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_an_accumulated_step_weighs_as_that_of_the_whole_batch(name: str, tmp_path: Path, pictures: Path):
+    table = write_weighted_csv(pictures, tmp_path / "weighted.csv")
+    changes = SGD | WEIGHED[name] | {"train.steps": 3}
+    for run, parts in (("whole", 1), ("parts", 3)):
+        train_small(table, tmp_path / run, **changes, **{"train.accumulate": parts})
+    assert apart(tmp_path / "whole", tmp_path / "parts") <= 1e-6
+    whole, parts = (timeless(tmp_path / run, "step") for run in ("whole", "parts"))
+    assert [step["loss"] for step in parts] == pytest.approx([step["loss"] for step in whole], abs=1e-6)
+    assert [step["accuracy"] for step in parts] == [step["accuracy"] for step in whole]
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

@@ -10,7 +10,16 @@ import pytest
 
 from sightline import evaluate
 from sightline.run import Run
-from small_training import apart, environment, steps_of, timeless, train_small, words, write_pictures
+from small_training import (
+    apart,
+    environment,
+    steps_of,
+    timeless,
+    train_small,
+    words,
+    write_pictures,
+    write_weighted_csv,
+)
 
 CHANGES: dict[str, Any] = {
     "train.batch_size": 7,
@@ -83,6 +92,34 @@ def test_two_ranks_resume_exactly(pair: tuple[Path, Path, str]):
     assert f"({earlier})" in done.stderr
     assert done.stdout == printed
     assert timeless(two, "step", "eval", "save") == before
+
+
+WEIGHED: dict[str, dict[str, Any]] = {
+    "weights of classes and samples": {"train.loss.class_weights": "inverse"},
+    "every class equally often": {"data.sampler": "classes", "train.loss.name": "focal"},
+    "samples by their weights": {"data.sampler": "weights", "train.loss.class_weights": {"ant": 2.0}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WEIGHED)
+def test_two_ranks_weigh_and_draw_as_one(name: str, tmp_path: Path):
+    table = write_weighted_csv(write_pictures(tmp_path / "pictures"), tmp_path / "weighted.csv")
+    changes = CHANGES | WEIGHED[name]
+    train_small(table, tmp_path / "one", **changes)
+    done = torchrun("train", str(table), "--run", str(tmp_path / "two"), *words(**changes))
+    assert done.returncode == 0, done.stderr
+    assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
+
+
+@pytest.mark.slow
+def test_two_ranks_mix_repeatably(tmp_path: Path):
+    data = write_pictures(tmp_path / "pictures")
+    changes = CHANGES | {"train.accumulate": 1, "data.mixup": 0.4, "data.cutmix": 1.0}
+    for name in ("first", "again"):
+        done = torchrun("train", str(data), "--run", str(tmp_path / name), *words(**changes))
+        assert done.returncode == 0, done.stderr
+    assert apart(tmp_path / "first", tmp_path / "again") == 0
 
 
 @pytest.mark.slow

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 from sightline import resume
-from sightline.errors import RunError
+from sightline.errors import ChangedDataError, RunError
 from sightline.run import Run
-from small_training import best_of, content, leftovers, steps_of, timeless, train_small, weights_of
+from small_training import (
+    apart,
+    best_of,
+    content,
+    leftovers,
+    steps_of,
+    timeless,
+    train_small,
+    weights_of,
+    write_weighted_csv,
+)
 
 BATCH = {"width": 4, "norm": "batch", "dropout": 0.2}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -22,6 +32,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
+    "mixed and weighed": {
+        "data.mixup": 0.4,
+        "data.cutmix": 1.0,
+        "train.loss.class_weights": "inverse",
+        "train.accumulate": 2,
+        "data.mix_off_epochs": 1,
+    },
+    "every class equally often, by workers": {
+        "data.sampler": "classes",
+        "data.mixup": 0.4,
+        "data.mix_probability": 0.5,
+        "data.augment": "standard",
+        "data.workers": 2,
+    },
 }
 
 
@@ -50,6 +74,22 @@ def test_a_run_cut_off_in_the_middle_of_a_step_ends_like_one_that_was_not(
         assert steps_of(cut) == list(range(1, 15))
         assert best_of(cut) == best_of(run)
         assert weights_of(cut, "best").keys() == weights_of(run, "best").keys()
+
+
+def test_a_run_by_the_weights_of_a_csv_resumes_exactly_and_only_with_the_same_weights(
+    tmp_path: Path, pictures: Path, disturbed: Callable[[str], None]
+):
+    table = write_weighted_csv(pictures, tmp_path / "weighted.csv")
+    for name, changes in {"loss": {}, "sampler": {"data.sampler": "weights"}}.items():
+        (tmp_path / name).mkdir()
+        _, sha256 = copies(tmp_path / name, table, disturbed, **changes)
+        assert resume(tmp_path / name / "at" / "8").weights_sha256 == sha256
+    plain, _ = copies(tmp_path, pictures, disturbed)
+    for name in ("loss", "sampler"):
+        assert apart(plain, tmp_path / name / "whole") > 1e-5
+    table.write_text(table.read_text().replace(",1.5", ",1.25"))
+    with pytest.raises(ChangedDataError, match="the training images have other weights than when the run was made"):
+        resume(tmp_path / "loss" / "at" / "11")
 
 
 def test_every_step_is_as_good_as_any_to_be_cut_off_in(

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
 Positive = Annotated[int, Ge(1)]
@@ -43,5 +43,16 @@ class DataConfig:
     """none; light: small shifts, turns, scalings; standard: random crops, mirror images, color. auto: by image size."""
     flip: Literal["auto", "yes", "no"] = "auto"
     """Mirror images left-right while training; auto: with standard augmentation only."""
+    sampler: str = "auto"
+    """none (each sample once an epoch), classes (every class equally often), weights (in proportion to the weights of
+    the data), or your own "my_file:chances"; auto: by the imbalance of the training part."""
+    mixup: Annotated[float, Ge(0.0)] = 0.0
+    """Parameter of the Beta distribution of MixUp, such as 0.2; 0: no MixUp."""
+    cutmix: Annotated[float, Ge(0.0)] = 0.0
+    """Parameter of the Beta distribution of CutMix, such as 1; 0: no CutMix. With both, each batch gets one of them."""
+    mix_probability: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
+    """Share of the batches that MixUp or CutMix mixes."""
+    mix_off_epochs: Annotated[int, Ge(0)] = 0
+    """Epochs at the end in which nothing is mixed."""
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
     """Processes that decode images for the training process. Results do not depend on it."""

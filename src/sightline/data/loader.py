@@ -7,7 +7,7 @@ nothing, and a resumed run asks for the batches that are still missing.
 import dataclasses
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from sightline.data.derive import image_of
-from sightline.data.order import batch_bounds, epoch_order, steps_per_epoch, stream_key
+from sightline.data.order import batch_bounds, repeats, steps_per_epoch, stream_key
 from sightline.data.samples import Samples
 from sightline.data.transforms import Transform
 from sightline.errors import DataError, ImageError
@@ -32,6 +32,8 @@ class Batch:
     """int64 ``[n]``: place of the class."""
     indices: torch.Tensor
     """int64 ``[n]``: place of the sample."""
+    weights: torch.Tensor | None = None
+    """float32 ``[n]``: weight of the sample in the loss; ``None``: all weigh 1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Piece:
 
     epoch: int
     indices: NDArray[np.int64]
+    repeats: NDArray[np.int64] | None = None
+    """How often each came before in this epoch; ``None``: never."""
 
 
 class Pieces(Dataset[Any]):
@@ -49,8 +53,12 @@ class Pieces(Dataset[Any]):
         self.samples, self.transform, self.seed = samples, transform, seed
 
     def __getitem__(self, piece: Piece) -> Any:
+        again = np.zeros(len(piece.indices), np.int64) if piece.repeats is None else piece.repeats
         try:
-            images = [self._image(int(index), piece.epoch) for index in piece.indices]
+            images = [
+                self._image(int(index), piece.epoch, int(turn))
+                for index, turn in zip(piece.indices, again, strict=True)
+            ]
         except ImageError as error:
             return error
         return (
@@ -59,10 +67,11 @@ class Pieces(Dataset[Any]):
             torch.from_numpy(piece.indices),
         )
 
-    def _image(self, index: int, epoch: int) -> NDArray[np.uint8]:
+    def _image(self, index: int, epoch: int, turn: int) -> NDArray[np.uint8]:
         image = image_of(self.samples, index)
+        places = (epoch, index, turn) if turn else (epoch, index)
         try:
-            return self.transform(image, stream_key(self.seed, epoch, index))
+            return self.transform(image, stream_key(self.seed, *places))
         except ImageError as error:  # a transform sees pixels and knows no names
             raise ImageError(
                 error.what, where=self.samples.paths[index], got=error.got, allowed=error.allowed
@@ -96,7 +105,7 @@ def load(
 def training_pieces(
     indices: NDArray[np.int64],
     *,
-    seed: int,
+    order: Callable[[int], NDArray[np.int64]],
     batch_size: int,
     accumulate: int,
     rank: int,
@@ -107,7 +116,17 @@ def training_pieces(
     """The micro-batches of one rank for the steps ``first_step … last_step-1``, ``accumulate`` to a step.
 
     Each step takes the next batch of the epoch's order; its samples go to the ranks and micro-batches in turn, so that
-    every sample is used once in an epoch whatever the number of ranks.
+    every sample of the order is used once in an epoch whatever the number of ranks.
+
+    Args:
+        indices: places of the training samples.
+        order: from the epoch to as many places in ``indices``, which may repeat.
+        batch_size: samples of one step, over all ranks and micro-batches.
+        accumulate: micro-batches of a step.
+        rank: which of the ranks asks.
+        world: how many there are.
+        first_step: the step to begin with.
+        last_step: the step to end before.
 
     Raises:
         DataError: a batch has fewer samples than there are ranks and micro-batches.
@@ -120,15 +139,16 @@ def training_pieces(
             got=f"{len(indices) // per_epoch} samples for {world} ranks x {accumulate} micro-batches",
             hint="use a larger batch, less accumulation or fewer ranks",
         )
-    order, order_epoch = np.empty(0, np.int64), -1
+    chosen, again, chosen_epoch = np.empty(0, np.int64), np.empty(0, np.int64), -1
     for step in range(first_step, last_step):
         epoch, place = divmod(step, per_epoch)
-        if epoch != order_epoch:
-            order, order_epoch = indices[epoch_order(seed, epoch, len(indices))], epoch
+        if epoch != chosen_epoch:
+            places = order(epoch)
+            chosen, again, chosen_epoch = indices[places], repeats(places), epoch
         begin, end = batch_bounds(len(indices), batch_size, place)
-        mine = order[begin:end][rank::world]
+        mine, turns = chosen[begin:end][rank::world], again[begin:end][rank::world]
         for micro in range(accumulate):
-            yield Piece(epoch, mine[micro::accumulate])
+            yield Piece(epoch, mine[micro::accumulate], turns[micro::accumulate])
 
 
 def evaluation_pieces(indices: NDArray[np.int64], batch_size: int, rank: int = 0, world: int = 1) -> list[Piece]:

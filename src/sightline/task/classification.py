@@ -9,7 +9,7 @@ from torch import nn
 from sightline.data.contract import Contract
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(logits ``[n, classes]``, targets ``[n]``) -> loss of each sample ``[n]``."""
+"""(logits ``[n, classes]``, targets ``[n]`` or their shares ``[n, classes]``) -> loss of each sample ``[n]``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +17,18 @@ class Outcome:
     """What a micro-batch gave. Sums, not means, so that batches of any size add up."""
 
     loss: torch.Tensor
-    """Sum of the samples' losses; differentiable."""
+    """Sum of the samples' losses, each times the weight of its sample; differentiable."""
     correct: torch.Tensor
-    """How many samples got the right label."""
+    """How many samples got the right label. A mixed sample counts as the share of its target that was hit."""
     count: int
     """Samples in the micro-batch."""
+
+
+def at_targets(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Of values ``[n, classes]`` those of the targets ``[n]``, or their mean over shares ``[n, classes]``."""
+    if targets.ndim == 2:
+        return (values * targets).sum(dim=1)
+    return values.gather(1, targets[:, None])[:, 0]
 
 
 class Classification:
@@ -49,11 +56,24 @@ class Classification:
         scaled = (images - self._mean.to(device)) * self._scale.to(device)
         return scaled.contiguous(memory_format=layout)
 
-    def outcome(self, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> Outcome:
-        """Run the model on inputs ``[n, channels, h, w]`` and compare with targets ``[n]``."""
+    def outcome(
+        self, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> Outcome:
+        """Run the model on inputs ``[n, channels, h, w]`` and compare.
+
+        Args:
+            model: gives logits ``[n, classes]``.
+            inputs: scaled images.
+            targets: classes ``[n]``, or the shares of each class ``[n, classes]`` where images were mixed.
+            weights: weight of each sample in the loss ``[n]``; ``None``: all weigh 1.
+        """
         logits = model(inputs).float()
         losses = self.loss(logits, targets)
-        return Outcome(losses.sum(), (logits.detach().argmax(dim=1) == targets).sum(), len(targets))
+        if weights is not None:
+            losses = losses * weights
+        predicted = logits.detach().argmax(dim=1)
+        right = predicted == targets if targets.ndim == 1 else at_targets(targets, predicted)
+        return Outcome(losses.sum(), right.sum(), len(targets))
 
 
 TASKS: dict[str, Callable[[Contract, LossFunction], Classification]] = {"classification": Classification}

@@ -23,9 +23,16 @@ class LossConfig:
     """What the training minimises."""
 
     name: str = "cross_entropy"
-    """cross_entropy, or your own "my_file:make_loss"."""
+    """cross_entropy, focal, or your own "my_file:make_loss"."""
     label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
     """Share of the target spread evenly over all classes."""
+    gamma: NotNegative = 2.0
+    """How strongly focal plays down what is already right; 0: cross entropy."""
+    class_weights: Literal["auto", "none", "inverse", "effective"] | tuple[float, ...] | dict[str, float] = "auto"
+    """Weights of the classes (the alpha of focal): inverse (by their counts), effective (by their effective numbers),
+    one number for each, or {name: number}; auto: by the imbalance of the training part. Scaled to a mean of 1."""
+    beta: Annotated[float, Gt(0.0), Lt(1.0)] = 0.999
+    """How slowly more samples of a class count less in its effective number; towards 1 it is the number itself."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sightline import distributed
 from sightline.data.loader import Batch
+from sightline.data.mix import Mixing, mixed
 from sightline.data.order import stream_key
 from sightline.errors import NonFiniteError
 from sightline.model.build import Built
@@ -49,6 +50,9 @@ class Plan:
     precision: str
     layout: str
     device: torch.device
+    mixing: Mixing | None = None
+    mixed: int = 0
+    """How many steps from the first one mix their images."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -115,16 +119,18 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
             model = _wrapped(job, frozen)
         training_mode(job.built, frozen)
 
-        # Micro-batches: forward under autocast, scaled backward. Each sample weighs the same, whoever computes it.
+        # Micro-batches: forward under autocast, scaled backward. What a sample weighs depends neither on who computes
+        # it nor on its batch: losses are divided by the samples of the step, not by what those happen to weigh.
         # Random numbers are seeded after the batch is there: a loader draws some when it starts, in whatever step.
         sums, count, waited = torch.zeros(2, device=plan.device), 0, 0.0
         for micro in range(plan.accumulate):
             asked = time.perf_counter()
             batch, count = next(batches)
             waited += time.perf_counter() - asked
-            torch.manual_seed(stream_key(plan.seed, step, distributed.rank(), micro))
+            key = stream_key(plan.seed, step, distributed.rank(), micro)
+            torch.manual_seed(key)
             with _without_sync(model, micro + 1 < plan.accumulate):
-                outcome = _forward(job, model, batch)
+                outcome = _forward(job, model, batch, plan.mixing if step < plan.mixed else None, key)
                 job.scaler.scale(outcome.loss * (distributed.world() / count)).backward()
             sums += torch.stack([outcome.loss.detach(), outcome.correct])
 
@@ -210,12 +216,16 @@ def _without_sync(model: nn.Module, skip: bool) -> contextlib.AbstractContextMan
     return model.no_sync() if skip and isinstance(model, DistributedDataParallel) else contextlib.nullcontext()
 
 
-def _forward(job: Job, model: nn.Module, batch: Batch) -> Outcome:
+def _forward(job: Job, model: nn.Module, batch: Batch, mixing: Mixing | None, key: int) -> Outcome:
     plan = job.plan
     inputs = job.task.inputs(batch.pixels, plan.device, LAYOUTS[plan.layout])
     targets = batch.targets.to(plan.device, non_blocking=True)
+    weights = None if batch.weights is None else batch.weights.to(plan.device, non_blocking=True)
+    if mixing is not None:
+        inputs, targets, weights = mixed(inputs, targets, weights, mixing, key)
+    own = {} if weights is None else {"weights": weights}  # a user's task may know of no weights
     with torch.autocast(plan.device.type, DTYPES[plan.precision], enabled=plan.precision != "fp32"):
-        return job.task.outcome(model, inputs, targets)
+        return job.task.outcome(model, inputs, targets, **own)
 
 
 def _record(job: Job, kind: Any, values: dict[str, Any]) -> Record:

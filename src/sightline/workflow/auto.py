@@ -3,17 +3,22 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import resolve
+from sightline.data.balance import imbalance_ratio
 from sightline.data.derive import SMALL
 from sightline.machine import cores
 from sightline.model.build import MODELS
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""
+WEIGHED_FROM = 10.0
+"""Training images of the largest class for one of the smallest, from which on classes are weighed."""
 
 
 class Settling:
@@ -55,6 +60,24 @@ class Settling:
         if data.workers == "auto":
             count = 0 if small or in_memory else min(8, max(1, cores() // distributed.local_world()))
             self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")
+
+    def choose_balance(self, counts: NDArray[np.int64]) -> None:
+        """Sampler and class weights, together: either of them given by hand leaves the other one out."""
+        sampler, weights = self.config.data.sampler, self.config.train.loss.class_weights
+        ratio = imbalance_ratio(counts)
+        told = f"the largest class has {ratio:.3g} times the training images of the smallest"
+        strong = sampler == "auto" and weights == "auto" and ratio >= WEIGHED_FROM
+        if sampler == "auto":
+            self.chose("data.sampler", "none", f"{told}; each image once an epoch")
+        if weights != "auto":
+            return
+        if self.config.train.loss.name == "focal" and sampler in ("auto", "none"):
+            self.chose("train.loss.class_weights", "inverse", "the alpha of focal, from the counts")
+        elif strong:
+            self.chose("train.loss.class_weights", "effective", f"{told}; from {WEIGHED_FROM:g} on")
+        else:
+            why = f"{told}; weighed from {WEIGHED_FROM:g} on" if sampler == "auto" else "data.sampler is set"
+            self.chose("train.loss.class_weights", "none", why)
 
     def choose_training(self, samples: int) -> None:
         """Device, batch size, epochs, learning rate, decay and warm-up."""

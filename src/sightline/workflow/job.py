@@ -1,6 +1,7 @@
 """From what was prepared to the job that the loop works on."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -10,9 +11,10 @@ from torch import nn
 from sightline import distributed
 from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
+from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds, steps_per_epoch
 from sightline.data.transforms import AUGMENTS, Evaluation
-from sightline.errors import ModelError
+from sightline.errors import ConfigError, ModelError
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
 from sightline.run import Run
@@ -24,8 +26,9 @@ from sightline.training.ema import Ema
 from sightline.training.loop import LAYOUTS, Job, Plan
 from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import make_schedule, steps_of
+from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
-from sightline.workflow.prepare import Prepared, training_part
+from sightline.workflow.prepare import Prepared
 from sightline.workflow.say import Say
 
 
@@ -52,7 +55,7 @@ def make_job(prepared: Prepared, run: Run) -> Job:
     train = config.train
     device = usable_device(train.device)
     built.module.to(device).to(memory_format=LAYOUTS[train.layout])
-    plan = make_plan(config, len(training_part(prepared.samples, config)), device)
+    plan = make_plan(config, len(training_part(prepared.samples, config)), len(prepared.contract.classes), device)
     if plan.freeze and not built.head:
         raise ModelError(
             "the head of this model is not known, so nothing would be left to train", where="train.freeze",
@@ -73,12 +76,13 @@ def make_job(prepared: Prepared, run: Run) -> Job:
     )
 
 
-def make_plan(config: RunConfig, samples: int, device: torch.device) -> Plan:
+def make_plan(config: RunConfig, samples: int, classes: int, device: torch.device) -> Plan:
     """Durations in steps, and the schedule."""
     train = config.train
     per_epoch = steps_per_epoch(samples, int(train.batch_size))
     steps = train.steps or int(train.epochs) * per_epoch
     warmup = steps_of(train.schedule.warmup, per_epoch, steps)
+    mixing = _mixing(config, classes)
     return Plan(
         seed=config.seed,
         steps=steps,
@@ -93,7 +97,40 @@ def make_plan(config: RunConfig, samples: int, device: torch.device) -> Plan:
         precision=train.precision,
         layout=train.layout,
         device=device,
+        mixing=mixing,
+        mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,
     )
+
+
+def _mixing(config: RunConfig, classes: int) -> Mixing | None:
+    data = config.data
+    if not data.mixup and not data.cutmix:
+        return None
+    return Mixing(classes=classes, mixup=data.mixup, cutmix=data.cutmix, probability=data.mix_probability)
+
+
+def _mixed_steps(config: RunConfig, samples: int, per_epoch: int, steps: int) -> int:
+    """How many steps mix.
+
+    Raises:
+        ConfigError: none would, or micro-batches hold one image, which has none to be mixed with.
+    """
+    mixed = steps - config.data.mix_off_epochs * per_epoch
+    if mixed <= 0:
+        raise ConfigError(
+            "nothing would be mixed", where="data.mix_off_epochs",
+            got=f"{config.data.mix_off_epochs} epochs without mixing, of {steps / per_epoch:g}",
+            hint="set it lower, or leave out data.mixup and data.cutmix",
+        )  # fmt: skip
+    smallest = samples // per_epoch // (distributed.world() * config.train.accumulate)
+    if smallest < 2:
+        raise ConfigError(
+            "a micro-batch of one image has none to mix it with", where="data.mixup, data.cutmix",
+            got=f"{samples // per_epoch} images a step for {distributed.world()} ranks x {config.train.accumulate} "
+            "micro-batches",
+            hint="use a larger train.batch_size or less train.accumulate",
+        )  # fmt: skip
+    return mixed
 
 
 def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: contextlib.ExitStack) -> list[Sink]:
@@ -129,7 +166,7 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
     batch_size = int(config.train.batch_size)
     pieces = training_pieces(
         indices,
-        seed=config.seed,
+        order=prepared.balance.order,
         batch_size=batch_size,
         accumulate=plan.accumulate,
         rank=distributed.rank(),
@@ -138,11 +175,13 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         last_step=last,
     )
     dataset = Pieces(prepared.samples, transform, config.seed)
+    own = prepared.balance.sample_weights
+    weights = None if own is None else torch.from_numpy(own)
     batches = load(dataset, pieces, int(config.data.workers), pin=plan.device.type == "cuda")
     for place, batch in enumerate(batches):
         step = first + place // plan.accumulate
         begin, end = batch_bounds(len(indices), batch_size, step % plan.per_epoch)
-        yield batch, end - begin
+        yield batch if weights is None else dataclasses.replace(batch, weights=weights[batch.indices]), end - begin
 
 
 def _evaluator(prepared: Prepared, plan: Plan) -> Any:
@@ -154,7 +193,7 @@ def _evaluator(prepared: Prepared, plan: Plan) -> Any:
     def evaluate(module: nn.Module) -> dict[str, float]:
         distributed.same_buffers(module)
         batches = load(dataset, pieces, int(config.data.workers))
-        sums = loss_and_accuracy(module, prepared.task, batches, plan.device, LAYOUTS[plan.layout])
+        sums = loss_and_accuracy(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
         loss, correct, count = distributed.summed(sums).tolist()
         return {"val_loss": loss / count, "val_accuracy": correct / count}
 

@@ -11,10 +11,10 @@ from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_effect import data_useless, refuse
 from sightline.config_file import dump, flat, resolve
+from sightline.data.balance import Balance
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
-from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.split import apply_split, refuse_changes, split, write_split
@@ -24,9 +24,11 @@ from sightline.model.build import Built, build, license_of, preferred_input, sta
 from sightline.model.weights import load_weights
 from sightline.run import Run
 from sightline.task.classification import TASKS, Classification
+from sightline.task.fit import refuse_unfit
 from sightline.training.losses import make_loss
 from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
+from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 
@@ -40,6 +42,10 @@ class Prepared:
     contract: Contract
     built: Built
     task: Classification
+    """Learns: with the weights of the classes."""
+    judge: Classification
+    """Judges while training: the same without weights, so that validation losses can be compared with one another."""
+    balance: Balance
 
 
 def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
@@ -67,13 +73,18 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         settling.chose,
     )
     settling.choose_data(max(contract.height, contract.width) < SMALL, samples.pixels is not None)
-    settling.choose_training(len(training_part(samples, settling.config)))
+    indices = training_part(samples, settling.config)
+    settling.choose_balance(samples.counts(indices))
+    settling.choose_training(len(indices))
+    balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
-    task = make_task(settling.config, contract)
+    task, judge = _tasks(settling.config, contract, balanced)
     _choose_form(settling, samples, contract, built, task)
     for key, origin in settling.origins.items():
         if origin.startswith("auto: "):
             say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
+    for line in balance_told(balanced):
+        say.detail(line)
     write_split(run.split, samples, facts)
     contract.save(run.contract)
     run.note(
@@ -83,10 +94,11 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
         skipped=skipped,
+        balance=balanced.account,
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    return Prepared(settling.config, samples, contract, built, task)
+    return Prepared(settling.config, samples, contract, built, task, judge, balanced)
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -105,22 +117,32 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     found = read(config.data.path, config.data.reader, config.data.root)
     samples = apply_split(found, run.split, contract.classes)
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
+    balanced = balance_of(samples, config)
+    refuse_other_weights(run, balanced)
     torch.set_num_threads(int(config.train.threads))
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
-    return Prepared(config, samples, contract, built, make_task(config, contract))
+    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced)
 
 
-def training_part(samples: Samples, config: RunConfig) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Places of the training samples; with ``data.limit`` the first ones after the seeded shuffle."""
-    train = samples.part("train")
-    limit = config.data.limit
-    return train if limit is None else train[epoch_order(config.seed, -1 & 0xFFFFFFFF, len(train))][:limit]
+def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Classification:
+    """The task that the settings name, with its loss; without class weights, as they are for training only."""
+    make = plug.resolve("task", config.task.name, TASKS, "task.name")
+    return make(contract, make_loss(config.train.loss, class_weights))
 
 
-def make_task(config: RunConfig, contract: Contract) -> Classification:
-    """The task that the settings name, with its loss."""
-    return plug.resolve("task", config.task.name, TASKS, "task.name")(contract, make_loss(config.train.loss))
+def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Classification, Classification]:
+    """What learns and what judges: one and the same where the classes weigh the same."""
+    own = balanced.class_weights
+    task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
+    refuse_unfit(
+        task,
+        classes=len(contract.classes),
+        loss=config.train.loss.name,
+        mixed=config.data.mixup > 0 or config.data.cutmix > 0,
+        weighted=balanced.sample_weights is not None,
+    )
+    return task, task if own is None else make_task(config, contract)
 
 
 def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
