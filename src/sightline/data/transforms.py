@@ -24,6 +24,7 @@ from sightline.data.image import to_color
 Transform = Callable[[Any, int], NDArray[np.uint8]]
 """(Pillow image or uint8 array, seed) -> uint8 ``[height, width, channels]``."""
 
+
 def no_augment(contract: Contract, flip: bool) -> Transform:
     """The contract's own preprocessing, mirrored half of the time where ``flip`` is set."""
     mirror = seeded(v2.RandomHorizontalFlip()) if flip else None

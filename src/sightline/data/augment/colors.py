@@ -17,7 +17,7 @@ def color_jitter(pixels: Pixels, options: ColorJitter, random: np.random.Generat
     )
     turn = random.uniform(-options.hue, options.hue)
     levels = np.clip(_LEVELS * bright, 0, 255)
-    gray = pixels if contract.channels == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    gray = pixels if contract.channels == 1 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     middle = float(np.mean(levels[gray]))
     seen = _looked_up(pixels, middle + (levels - middle) * contrast)
     if contract.channels == 1:
@@ -39,7 +39,9 @@ def grayscale(pixels: Pixels, _: Grayscale, __: np.random.Generator, contract: C
     return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
-def brightness_contrast(pixels: Pixels, options: BrightnessContrast, random: np.random.Generator, _: Contract) -> Pixels:
+def brightness_contrast(
+    pixels: Pixels, options: BrightnessContrast, random: np.random.Generator, _: Contract
+) -> Pixels:
     """Offset and factor drawn evenly; middle gray moves by the offset alone."""
     offset = 255 * random.uniform(-options.brightness, options.brightness)
     factor = 1 + random.uniform(-options.contrast, options.contrast)

@@ -37,8 +37,9 @@ def pad_crop(pixels: Pixels, options: PadCrop, random: np.random.Generator, _: C
     """Shift by up to ``share`` of the side in whole pixels."""
     height, width = pixels.shape[:2]
     down, right = max(1, int(height * options.share)), max(1, int(width * options.share))
+    kind, paint = BORDERS[options.border], _paint(options.border)
     padded = with_channels(
-        cv2.copyMakeBorder(pixels, down, down, right, right, BORDERS[options.border], value=_paint(options.border))
+        np.asarray(cv2.copyMakeBorder(pixels, down, down, right, right, kind, value=paint), np.uint8)
     )
     top, left = random.integers(0, 2 * down + 1), random.integers(0, 2 * right + 1)
     return padded[top : top + height, left : left + width]

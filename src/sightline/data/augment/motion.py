@@ -47,13 +47,21 @@ def contradictions(steps: Sequence[Step], symmetric: dict[str, Any], classes: Se
                     Finding(
                         rule="augment.symmetric",
                         severity="warning",
-                        message=f"{made[motion]} {_WORDS[motion]}, which makes '{one}' of '{other}'",
-                        remedy=f"take {made[motion]} out of data.augment, or make its angle smaller; "
-                        "or change data.symmetric, which says so",
+                        message=f"{made[motion]} {_WORDS[motion]}, and data.symmetric says that this turns "
+                        f"'{one}' and '{other}' into one another",
+                        remedy=_remedy(made[motion]),
                         evidence={"motion": motion, "step": made[motion], "classes": [one, other]},
                     )
                 )
     return findings
+
+
+def _remedy(step: str) -> str:
+    if step in ("hflip", "vflip"):
+        return f"leave {step} out of data.augment; with a preset, data.flip=no"
+    if step in ("rotation", "affine"):
+        return f"give {step} fewer degrees in data.augment"
+    return f"leave {step} out of data.augment"
 
 
 def _known(name: str, classes: Sequence[str], motion: str) -> str:

@@ -40,6 +40,7 @@ APPLY: dict[str, Apply] = {
 }
 """Steps that take what the model sees and give it back in the same size."""
 
+
 def compose(steps: Sequence[Step], contract: Contract) -> Callable[[Any, int], NDArray[np.uint8]]:
     """The steps in order, after the contract's resizing or the cut that stands in its place."""
     cut = steps[0] if steps and steps[0].name in WHOLE else None
@@ -108,15 +109,17 @@ def fitted(steps: Sequence[Step], contract: Contract, *, strict: bool = True) ->
     return kept
 
 
-def in_short(step: Step) -> str:
-    """A step with its options on one line, without what it leaves alone."""
+def in_short(step: Step) -> tuple[str, str]:
+    """The name of a step, and its options on one line without what it leaves alone."""
     told: list[str] = []
     for field in dataclasses.fields(step.options):
         value = getattr(step.options, field.name)
         if value == 0 or (field.name == "p" and value == 1):
             continue
-        told.append(f"{field.name} {value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{field.name} {value}")
-    return f"{step.name:<20} {', '.join(told)}".rstrip()
+        ends = dict.fromkeys(f"{end:g}" for end in value) if isinstance(value, tuple) else [str(value)]
+        text = " to ".join(ends)
+        told.append(f"{field.name} {text.removesuffix('.0')}")
+    return step.name, ", ".join(told)
 
 
 def _useless(what: str, remedy: str) -> ConfigError:
