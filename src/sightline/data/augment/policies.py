@@ -26,7 +26,8 @@ MODES = {
 
 def policy(pixels: Pixels, options: Any, random: np.random.Generator, contract: Contract) -> Pixels:
     """The policy that these options belong to."""
-    smooth = "bilinear" if contract.interpolation == "lanczos" else contract.interpolation  # Pillow turns by no other
+    # torchvision turns pictures and tensors (in AugMix) by no other filters than these two.
+    smooth = "nearest" if contract.interpolation == "nearest" else "bilinear"
     made = _made(options, MODES[smooth], tuple(color_of(options.fill, contract)))
     return as_array(seeded(made)(as_picture(np.ascontiguousarray(pixels)), int(random.integers(0, 1 << 63))))
 
