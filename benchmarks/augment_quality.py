@@ -74,7 +74,9 @@ def main() -> None:
                     found.append(sightline.evaluate(run)["accuracy"]["value"])
                 seconds = (time.process_time() - start) / chosen.seeds
                 spread = np.std(found, ddof=1) if len(found) > 1 else 0.0
-                print(f"{data:<8} {label:<36} {np.mean(found):.4f} ± {spread:.4f}  {seconds:.0f} CPU s a run", flush=True)
+                print(
+                    f"{data:<8} {label:<36} {np.mean(found):.4f} ± {spread:.4f}  {seconds:.0f} CPU s a run", flush=True
+                )
 
 
 if __name__ == "__main__":
