@@ -22,6 +22,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
+    "augmented by steps, by workers": {
+        "data.augment": ["pad_crop", {"affine": {"degrees": 20}}, {"noise": {"p": 0.5}}, {"randaugment": {"p": 0.5}}],
+        "data.workers": 2,
+    },
 }
 
 
