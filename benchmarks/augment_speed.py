@@ -63,12 +63,12 @@ def main() -> None:
     """Print a table in Markdown."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("photo", nargs="?", type=Path)
-    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--repeats", type=int, default=3)
     chosen = options.parse_args()
     photo = read_image(chosen.photo) if chosen.photo else piece()
     digit = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     columns: list[dict[str, float]] = []
-    for own, image, seeds in ((contract("rgb", 224, 256), photo, 40), (contract("gray", 28, 28), digit, 200)):
+    for own, image, seeds in ((contract("rgb", 224, 256), photo, 15), (contract("gray", 28, 28), digit, 60)):
         wanted: dict[str, Any] = {name: name for name in AUGMENTS}
         wanted |= {f"[{name}]": [{name: {"p": 1.0}}] for name in STEPS if own.color == "rgb" or name != "grayscale"}
         made = {name: make_transform(DataConfig(augment=value, flip="no"), own) for name, value in wanted.items()}
