@@ -37,5 +37,6 @@ def test_it_warns_of_told_classes_as_training_does(command: Command, noise: Path
 
 
 def test_a_folder_that_cannot_be_written_is_told(command: Command, noise: Path, tmp_path: Path):
-    done = command("augment", noise, "--out", tmp_path / "nowhere" / "grid.png")
-    assert done.code == 1 and "nowhere" in done.err
+    (tmp_path / "file").touch()
+    done = command("augment", noise, "--images", 1, "--out", tmp_path / "file" / "grid.png")
+    assert done.code == 1 and "error: " in done.err and "grid.png" in done.err

@@ -171,7 +171,9 @@ def test_colors_are_jittered_as_torchvision_does():
     for name, way in ways.items():
         amount = 0.1 if name == "hue" else 0.3
         ours = colors.color_jitter(photo(), ColorJitter(**none | {name: amount}), Most(), RGB)
-        assert apart(ours, way(tensor(photo()), amount if name == "hue" else 1 + amount)) <= (4 if name == "hue" else 2)
+        theirs = way(tensor(photo()), amount if name == "hue" else 1 + amount)
+        # Eight bits hold a hue more coarsely than torchvision's floating point.
+        assert apart(ours, theirs) <= (8 if name == "hue" else 1)
 
 
 def test_gray_images_are_jittered_in_brightness_and_contrast():

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 
 from sightline.data.augment.config import Blur, Erasing, Noise
 from sightline.data.augment.geometry import Pixels, with_channels
@@ -10,15 +11,16 @@ from sightline.data.augment.opencv import cv2
 from sightline.data.contract import Contract
 
 _TRIES = 10
+_NORMAL = torch.special.ndtri((torch.arange(65536, dtype=torch.float64) + 0.5) / 65536).numpy()
+"""Quantiles of the normal distribution: looked up, a pixel costs a quarter of what drawing it costs."""
 
 
 def noise(pixels: Pixels, options: Noise, random: np.random.Generator, _: Contract) -> Pixels:
     """Independent of pixel to pixel and of channel to channel."""
     spread = 255 * random.uniform(*options.sigma)
-    drawn = random.standard_normal(pixels.shape, np.float32)
-    drawn *= np.float32(spread)
-    drawn += pixels
-    return np.clip(np.rint(drawn, out=drawn), 0, 255, out=drawn).astype(np.uint8)
+    steps = np.rint(_NORMAL * spread).astype(np.int16)
+    drawn = steps[random.integers(0, len(steps), pixels.shape, np.uint16)]
+    return with_channels(np.asarray(cv2.add(pixels, drawn, dtype=cv2.CV_8U), np.uint8))
 
 
 def blur(pixels: Pixels, options: Blur, random: np.random.Generator, _: Contract) -> Pixels:
