@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from sightline.config import RunConfig
 from sightline.config_faults import shown, together
 from sightline.config_schema import all_settings
+from sightline.data.config import is_preset
 from sightline.errors import ConfigError
 
 
@@ -126,6 +127,12 @@ USELESS = (
         "with the other one it leaves nothing to train on",
         "make the sum of data.val and data.test smaller than 1",
         "is too large",
+    ),
+    Useless(
+        "data.flip",
+        lambda config: config.data.flip != "auto" and not is_preset(config.data.augment),
+        "data.augment decides everything where it is a list of steps or your own",
+        "remove it; in a list, hflip is the step that mirrors",
     ),
     Useless(
         "data.root",

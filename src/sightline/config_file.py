@@ -18,6 +18,7 @@ from sightline.config import RunConfig
 from sightline.config_effect import EXCLUSIVE, refuse_useless
 from sightline.config_faults import not_a_group, shown, together, unknown_setting
 from sightline.config_schema import NO_VALUE, Setting, all_groups, all_settings
+from sightline.config_steps import CHECKS
 from sightline.config_yaml import number_in, read_yaml, read_yaml_file, write_value
 from sightline.errors import ConfigError
 from sightline.files import whole_file
@@ -207,9 +208,11 @@ class _Reading:
         tree: dict[str, Any] = {}
         for key, given in self.given.items():
             value, problem = _prepared(all_settings()[key], given.value)
+            faults = [] if problem or key not in CHECKS else CHECKS[key](value, given.where)
+            self.faults += faults
             if problem:
                 self.wrong(key, problem)
-            else:
+            elif not faults:
                 tree = _with_entry(tree, key.split("."), value)
         try:
             config = _adapter().validate_json(json.dumps(tree), strict=True)

@@ -15,13 +15,17 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 
 from sightline.config import RunConfig
+from sightline.data.augment.config import STEPS
+from sightline.data.config import is_own, is_step_list
 from sightline.files import write_json
 from sightline.training.config import is_duration
 
 PREDICATES: dict[Any, tuple[str, str]] = {
     is_duration: ("a duration: 5ep, 500st or 10%", r"^\d+(\.\d+)?(ep|st|%)$"),
+    is_own: ('"my_file:thing"', r"^.+:.+$"),
+    is_step_list: ("a list of steps such as [hflip, {rotation: {degrees: 10}}]", ""),
 }
-"""Of each predicate used in a type: the words for messages, and the pattern for editors."""
+"""Of each predicate used in a type: the words for messages, and the pattern for editors (of text)."""
 NO_VALUE = "none"
 """How people write the absence of a value; ``null`` in YAML means the same."""
 
@@ -149,7 +153,10 @@ def _one_in_words(kind: Any, constraints: Sequence[Any]) -> str:
         case typing.Literal:
             return str(arguments[0]) if len(arguments) == 1 else f"one of {', '.join(map(str, arguments))}"
         case builtin if builtin is tuple:
-            return "a list of numbers" if Ellipsis in arguments else f"a list of {len(arguments)} numbers"
+            if Ellipsis in arguments:
+                return "a list of numbers"
+            ranges = {" ".join(_range_in_words(limits)) for kind in arguments for _, limits in _alternatives(kind)}
+            return f"a list of {len(arguments)} numbers {ranges.pop() if len(ranges) == 1 else ''}".strip()
         case builtin if builtin is int or builtin is float:
             noun = "a whole number" if builtin is int else "a number"
             return " ".join([noun, *_range_in_words(constraints)])
@@ -175,14 +182,36 @@ def _range_in_words(constraints: Sequence[Any]) -> list[str]:
     return [word for word in (lower, *both, upper) if word]
 
 
+def _step_schema() -> dict[str, Any]:
+    """One augmentation step: its name, or a table with its name and its options."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 (it costs more time than everything else here)
+
+    forms: list[dict[str, Any]] = [{"enum": list(STEPS)}]
+    for name, owner in STEPS.items():
+        options, docs = TypeAdapter(owner).json_schema(), _docs_of(owner)
+        for option, entry in options["properties"].items():
+            entry["description"] = docs[option]
+        table = options | {"additionalProperties": False}
+        forms.append({"type": "object", "properties": {name: table}, "required": [name], "additionalProperties": False})
+    return {"anyOf": forms}
+
+
+def options_of(owner: type) -> Mapping[str, tuple[Any, str]]:
+    """Type and description of each field of a step's options."""
+    kinds, docs = typing.get_type_hints(owner, include_extras=True), _docs_of(owner)
+    return {field.name: (kinds[field.name], docs[field.name]) for field in dataclasses.fields(owner)}
+
+
 def _refine(entry: dict[str, Any], kind: Any) -> None:
     """Add to a property what the types know beyond pydantic: the pattern of predicates, the spellings of no value."""
     members: list[dict[str, Any]] = entry.get("anyOf", [entry])
     for plain, constraints in _alternatives(kind):
         patterns = [PREDICATES[c.func][1] for c in constraints if isinstance(c, Predicate)]
         for member in members:
-            if plain is str and patterns and member.get("type") == "string" and "const" not in member:
+            if plain is str and patterns and member.get("type") == "string" and not {"const", "enum"} & set(member):
                 member["pattern"] = patterns[0]
+            if any(isinstance(c, Predicate) and c.func is is_step_list for c in constraints) and "items" in member:
+                member |= {"items": _step_schema(), "minItems": 1}
             if plain is types.NoneType and member.get("type") == "null":
                 del member["type"]
                 member["enum"] = [None, NO_VALUE]

@@ -8,11 +8,17 @@ import dataclasses
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from sightline.data.augment.own import lent_generators
+from sightline.data.contract import Contract
+from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.errors import PlugError, shortened
 from sightline.task.classification import LossFunction
@@ -151,6 +157,39 @@ def _losses_of_shares(loss: LossFunction, logits: torch.Tensor, shares: torch.Te
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         raise _broken("a loss", "takes shares of classes [n, classes] as targets", told) from error
+
+
+def check_transform(make: Callable[[Contract], Callable[[Image.Image, int], object]], contract: Contract) -> None:
+    """Check that an augmentation honours its contract: Pillow image and seed to what the model sees.
+
+    The pixels are uint8 ``[height, width, channels]``; equal seeds give equal pixels whatever was drawn in between;
+    the image that was given stays as it is. Global generators need not be minded: while a training calls the
+    transform, they are seeded for the picture and put back afterwards, and so they are here.
+
+    Raises:
+        PlugError: names the clause that is broken.
+    """
+    transform = make(contract)
+    _need(callable(transform), "a transform", "is a function of image and seed", type(transform).__name__)
+    random = np.random.default_rng(0)
+    for width, height in ((contract.width, contract.height), (3 * contract.width + 1, 2 * contract.height), (1, 1)):
+        values = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        image = to_color(Image.fromarray(values), contract.color)
+        before = image.tobytes()
+        first, again = ([_seen(transform, image, seed) for seed in (0, 1, (1 << 63) - 1)] for _ in range(2))
+        for pixels in first:
+            got = f"{pixels.dtype} {list(pixels.shape)} of an image of {width}x{height}"
+            right = pixels.dtype == np.uint8 and pixels.shape == (contract.height, contract.width, contract.channels)
+            _need(right, "a transform", "gives uint8 [height, width, channels] of the contract's size", got)
+        same = all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+        _need(same, "a transform", "gives equal pixels for equal seeds", "other pixels")
+        _need(image.tobytes() == before, "a transform", "leaves the image as it is", "a changed image")
+
+
+def _seen(transform: Callable[[Image.Image, int], object], image: Image.Image, seed: int) -> NDArray[Any]:
+    with lent_generators(seed):
+        pixels: NDArray[Any] = np.asarray(transform(image, seed))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _check_columns(samples: Samples) -> None:

@@ -46,6 +46,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "data.augment": "standard",
         "data.workers": 2,
     },
+    "augmented by steps, by workers": {
+        "data.augment": ["pad_crop", {"affine": {"degrees": 20}}, {"noise": {"p": 0.5}}, {"randaugment": {"p": 0.5}}],
+        "data.workers": 2,
+    },
 }
 
 

@@ -1,12 +1,35 @@
 """Settings of the data stage."""
 
 import dataclasses
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, Predicate
 
 Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
 Positive = Annotated[int, Ge(1)]
+Preset = Literal[
+    "none", "light", "standard", "strong", "medical", "document", "randaugment", "trivialaugment", "augmix"
+]
+
+
+def is_own(text: str) -> bool:
+    """Whether the text points into a user's file or module: my_file:make."""
+    return re.fullmatch(r".+:.+", text) is not None
+
+
+def is_preset(augment: str | list[Any]) -> bool:
+    """Whether ``data.augment`` names a preset, or leaves it to be chosen."""
+    return isinstance(augment, str) and not is_own(augment)
+
+
+def is_step_list(items: list[Any]) -> bool:
+    """Whether there is a step at all; what the steps say is checked where it can be told in words."""
+    return len(items) > 0
+
+
+Own = Annotated[str, Predicate(is_own)]
+Steps = Annotated[list[Any], Predicate(is_step_list)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,10 +62,12 @@ class DataConfig:
     """Mean of each channel, on pixels scaled to 0-1; none: the model's own, or measured for gray images."""
     std: tuple[float, ...] | None = None
     """Standard deviation of each channel, on pixels scaled to 0-1; none: like the mean."""
-    augment: Literal["auto", "none", "light", "standard"] = "auto"
-    """none; light: small shifts, turns, scalings; standard: random crops, mirror images, color. auto: by image size."""
+    augment: Literal["auto"] | Preset | Own | Steps = "auto"
+    """A preset, a list of steps, or your own "my_file:make"; auto: light for small images, standard for others."""
     flip: Literal["auto", "yes", "no"] = "auto"
-    """Mirror images left-right while training; auto: with standard augmentation only."""
+    """Mirror images left-right while training; auto: with standard, strong and the three policies. Presets only."""
+    symmetric: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """Pairs of classes that a motion turns into one another, such as {rotation180: [[6, 9]], hflip: [[b, d]]}."""
     sampler: str = "auto"
     """none (each sample once an epoch), classes (every class equally often), weights (in proportion to the weights of
     the data), or your own "my_file:chances"; auto: by the imbalance of the training part."""

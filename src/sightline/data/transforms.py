@@ -10,33 +10,29 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import v2
 
+from sightline.config_steps import Step, steps_of
+from sightline.data.augment.own import own_augment
+from sightline.data.augment.pipeline import compose, fitted, preset_steps
+from sightline.data.augment.policies import MODES, as_array, as_picture, seeded
+from sightline.data.config import DataConfig
 from sightline.data.contract import Contract
 from sightline.data.image import to_color
 
 Transform = Callable[[Any, int], NDArray[np.uint8]]
 """(Pillow image or uint8 array, seed) -> uint8 ``[height, width, channels]``."""
 
-MODES = {
-    "nearest": InterpolationMode.NEAREST,
-    "bilinear": InterpolationMode.BILINEAR,
-    "bicubic": InterpolationMode.BICUBIC,
-    "lanczos": InterpolationMode.LANCZOS,
-}
-"""The contract's filters as torchvision calls them."""
-
 
 def no_augment(contract: Contract, flip: bool) -> Transform:
     """The contract's own preprocessing, mirrored half of the time where ``flip`` is set."""
-    mirror = _seeded(v2.RandomHorizontalFlip()) if flip else None
+    mirror = seeded(v2.RandomHorizontalFlip()) if flip else None
 
     def transform(image: Any, seed: int) -> NDArray[np.uint8]:
         pixels = contract.pixels(image)
-        return pixels if mirror is None else _array(mirror(_picture(pixels), seed))
+        return pixels if mirror is None else as_array(mirror(as_picture(pixels), seed))
 
     return transform
 
@@ -55,10 +51,10 @@ def light_augment(contract: Contract, flip: bool) -> Transform:
         cos, sin = math.cos(turn) / scale, math.sin(turn) / scale
         from_x = edge[1] + width / 2 + right - cos * width / 2 - sin * height / 2
         from_y = edge[0] + height / 2 + down + sin * width / 2 - cos * height / 2
-        moved = _picture(padded).transform(
+        moved = as_picture(padded).transform(
             (width, height), Image.Transform.AFFINE, (cos, sin, from_x, -sin, cos, from_y), Image.Resampling.BILINEAR
         )
-        return _array(moved)[:, ::-1] if flip and random.random() < 0.5 else _array(moved)
+        return as_array(moved)[:, ::-1] if flip and random.random() < 0.5 else as_array(moved)
 
     return transform
 
@@ -76,44 +72,52 @@ def standard_augment(contract: Contract, flip: bool) -> Transform:
     ]
     if flip:
         steps.append(v2.RandomHorizontalFlip())
-    crop = _seeded(v2.Compose(steps))
+    crop = seeded(v2.Compose(steps))
 
     def transform(image: Any, seed: int) -> NDArray[np.uint8]:
         picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-        return _array(crop(to_color(picture, contract.color), seed))
+        return as_array(crop(to_color(picture, contract.color), seed))
 
     return transform
+
+
+def _by_steps(name: str) -> Callable[[Contract, bool], Transform]:
+    return lambda contract, flip: compose(preset_steps(name, contract, flip), contract)
 
 
 AUGMENTS: dict[str, Callable[[Contract, bool], Transform]] = {
     "none": no_augment,
     "light": light_augment,
     "standard": standard_augment,
+    "strong": _by_steps("strong"),
+    "medical": _by_steps("medical"),
+    "document": _by_steps("document"),
+    "randaugment": _by_steps("randaugment"),
+    "trivialaugment": _by_steps("trivialaugment"),
+    "augmix": _by_steps("augmix"),
 }
 """The presets, each made from (contract, whether to mirror)."""
 
 
-def _seeded(step: Callable[..., Any]) -> Callable[[Any, int], Any]:
-    """torchvision draws from torch's global generator: seed it for this picture and put it back afterwards."""
+def make_transform(data: DataConfig, contract: Contract) -> Transform:
+    """The augmentation that the settings name: a preset, a list of steps, or the user's own.
 
-    def apply(image: Any, seed: int) -> Any:
-        state = torch.get_rng_state()
-        torch.default_generator.manual_seed(seed)
-        try:
-            return step(image)
-        finally:
-            torch.set_rng_state(state)
-
-    return apply
-
-
-def _array(image: Image.Image) -> NDArray[np.uint8]:
-    array = np.asarray(image)
-    return array[:, :, None] if array.ndim == 2 else array
+    Raises:
+        ConfigError: a step does nothing to gray images.
+        PlugError: the user's own cannot be found or does not give what the model sees.
+    """
+    if isinstance(data.augment, list):
+        return compose(fitted(steps_of(data.augment), contract), contract)
+    if data.augment not in AUGMENTS:
+        return own_augment(data.augment, contract)
+    return AUGMENTS[data.augment](contract, data.flip == "yes")
 
 
-def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+def active_steps(data: DataConfig, contract: Contract) -> list[Step]:
+    """What ``make_transform`` does, step by step; nothing where it is the user's own."""
+    if isinstance(data.augment, list):
+        return fitted(steps_of(data.augment), contract)
+    return preset_steps(data.augment, contract, data.flip == "yes") if data.augment in AUGMENTS else []
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,7 +56,7 @@ def draw_grid(
     sheet = Image.new("RGB", (columns * cell.width + GAP, rows * cell.height + GAP), PAPER)
     for place, (image, (label, confidence), truth) in enumerate(zip(images, captions, known, strict=True)):
         left_top = (GAP + place % columns * cell.width, GAP + place // columns * cell.height)
-        _draw_one(sheet, left_top, _thumbnail(image), f"{label}  {confidence:.0%}", _mistake(label, truth))
+        _draw_one(sheet, left_top, thumbnail(image), f"{label}  {confidence:.0%}", _mistake(label, truth))
     with whole_file(path) as file:
         sheet.save(file, format="PNG")
 
@@ -90,7 +90,7 @@ def _draw_one(
     _write(draw, (left + 16, text_top + LINE - 2), mistake, SOFT)
 
 
-def _thumbnail(image: Image.Image | NDArray[np.uint8]) -> Image.Image:
+def thumbnail(image: Image.Image | NDArray[np.uint8]) -> Image.Image:
     """The picture at the size of its cell; tiny ones are enlarged by whole pixels so that they stay what they are."""
     picture = to_color(image if isinstance(image, Image.Image) else Image.fromarray(image), "rgb")
     longest = max(picture.size)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import resolve
+from sightline.data.augment.config import MIRRORED
 from sightline.data.balance import imbalance_ratio
+from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.machine import cores
 from sightline.model.build import MODELS
@@ -54,9 +56,9 @@ class Settling:
         data = self.config.data
         if data.augment == "auto":
             self.chose("data.augment", "light" if small else "standard", "small images" if small else "photos")
-        if data.flip == "auto":
-            standard = self.config.data.augment == "standard"
-            self.chose("data.flip", "yes" if standard else "no", f"with {self.config.data.augment} augmentation")
+        augment = self.config.data.augment
+        if data.flip == "auto" and is_preset(augment):
+            self.chose("data.flip", "yes" if augment in MIRRORED else "no", f"with {augment} augmentation")
         if data.workers == "auto":
             count = 0 if small or in_memory else min(8, max(1, cores() // distributed.local_world()))
             self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")

@@ -13,7 +13,7 @@ from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
 from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds, steps_per_epoch
-from sightline.data.transforms import AUGMENTS, Evaluation
+from sightline.data.transforms import Evaluation, make_transform
 from sightline.errors import ConfigError, ModelError
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
@@ -162,7 +162,7 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
 def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
     config = prepared.config
     indices = training_part(prepared.samples, config)
-    transform = AUGMENTS[config.data.augment](prepared.contract, config.data.flip == "yes")
+    transform = make_transform(config.data, prepared.contract)
     batch_size = int(config.train.batch_size)
     pieces = training_pieces(
         indices,

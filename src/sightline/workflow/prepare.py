@@ -11,14 +11,18 @@ from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_effect import data_useless, refuse
 from sightline.config_file import dump, flat, resolve
+from sightline.data.augment.motion import contradictions
 from sightline.data.balance import Balance
+from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
+from sightline.data.scan import Scan
 from sightline.data.split import apply_split, refuse_changes, split, write_split
-from sightline.data.transforms import AUGMENTS
+from sightline.data.transforms import AUGMENTS, active_steps, make_transform
+from sightline.findings import Finding
 from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
@@ -48,11 +52,29 @@ class Prepared:
     balance: Balance
 
 
-def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
-    """Read, verify, split, settle every ``auto``, build the model; write split, contract and settings into the run.
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """What training sees: known before a network is built."""
+
+    settling: Settling
+    """Settings with everything about data and augmentation settled."""
+    samples: Samples
+    """With parts."""
+    facts: Scan
+    """About the same samples."""
+    skipped: list[str]
+    """Images that were left out."""
+    contract: Contract
+    """What the model sees of an image."""
+    findings: list[Finding]
+    """Augmentation that contradicts what was told about the classes."""
+
+
+def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
+    """Read, verify, split, and settle every ``auto`` about data and augmentation.
 
     Raises:
-        SightlineError: anything that keeps the training from starting, before the first step is made.
+        SightlineError: the data cannot be used, or a name in the settings is unknown.
     """
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
@@ -73,6 +95,22 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         settling.chose,
     )
     settling.choose_data(max(contract.height, contract.width) < SMALL, samples.pixels is not None)
+    data = settling.config.data
+    make_transform(data, contract)  # an augmentation that cannot be made is told before a network is built
+    findings = contradictions(active_steps(data, contract), data.symmetric, samples.classes)
+    for finding in findings:
+        say.note(f"warning: {finding.message}; {finding.remedy}")
+    return View(settling, samples, facts, skipped, contract, findings)
+
+
+def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
+    """Read, verify, split, settle every ``auto``, build the model; write split, contract and settings into the run.
+
+    Raises:
+        SightlineError: anything that keeps the training from starting, before the first step is made.
+    """
+    view = settle_view(config, origins, say)
+    settling, samples, facts, contract = view.settling, view.samples, view.facts, view.contract
     indices = training_part(samples, settling.config)
     settling.choose_balance(samples.counts(indices))
     settling.choose_training(len(indices))
@@ -93,7 +131,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         weights_report=report,
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
-        skipped=skipped,
+        skipped=view.skipped,
         balance=balanced.account,
     )
     dump(settling.config, settling.origins, run.config)
@@ -175,6 +213,8 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     if config.model.name != "auto":
         preferred_input(config.model.name)
     make_loss(config.train.loss)
+    if isinstance(config.data.augment, str) and is_own(config.data.augment):
+        plug.load(config.data.augment, "data.augment")
 
 
 def _counted(samples: Samples) -> str:

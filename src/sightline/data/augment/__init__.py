@@ -1,0 +1,1 @@
+"""Augmentation by name: one file a kind of step."""

@@ -1,0 +1,118 @@
+"""Show what training sees: the very pixels, by the code that training runs."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import plug
+from sightline.config_file import load, refuse_useless
+from sightline.data.augment.config import PRESETS
+from sightline.data.augment.pipeline import WHOLE, in_short
+from sightline.data.loader import Piece, Pieces
+from sightline.data.loader import load as batches_of
+from sightline.data.order import epoch_order
+from sightline.data.samples import Samples
+from sightline.data.transforms import Evaluation, active_steps, make_transform
+from sightline.errors import ConfigError
+from sightline.evaluation.sheet import Row, draw_sheet
+from sightline.findings import Finding
+from sightline.workflow.prepare import View, settle_view, training_part
+from sightline.workflow.say import Say
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What ``show_augmentation`` drew."""
+
+    title: str
+    """The augmentation in a few words."""
+    steps: list[tuple[str, str]]
+    """What is done to an image, in order: the step and its options."""
+    images: int
+    """How many images the picture shows."""
+    findings: list[Finding]
+    """Augmentation that contradicts what was told about the classes."""
+
+
+def show_augmentation(
+    data: str | Path | None,
+    *,
+    config: Path | None = None,
+    settings: Mapping[str, Any] | list[str] | None = None,
+    images: int = 6,
+    epochs: int = 6,
+    out: Path,
+    say: Say | None = None,
+) -> Shown:
+    """Draw training images as evaluation sees them, and beside each as the first epochs of a training see it.
+
+    Args:
+        data: folder, archive, CSV or idx folder; may also stand in the settings as ``data.path``.
+        config: YAML file, as for a training.
+        settings: values by dotted path, or ``key=value`` words; they go over the file.
+        images: how many images; of each class in turn.
+        epochs: how many epochs.
+        out: the PNG to write.
+        say: where notes go.
+
+    Raises:
+        SightlineError: the data or the settings cannot be used.
+    """
+    say = say or Say(quiet=True)
+    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
+    if data is not None:
+        words = [*words, f"data.path={json.dumps(str(data))}"]
+    if config is not None:
+        plug.search_in(config.parent)
+    loaded = load(config, words)
+    refuse_useless(loaded.config, loaded.origins)
+    if not loaded.config.data.path:
+        raise ConfigError("no data", where="DATA", hint="sightline augment FOLDER, or data.path in the config file")
+    view = settle_view(loaded.config, loaded.origins, say)
+    whole = view.settling.config
+    indices = _of_each_class(view.samples, training_part(view.samples, whole), whole.seed, images)
+    seen = _seen(view, indices, epochs)
+    title, steps = _described(view)
+    rows = [
+        Row(view.samples.classes[view.samples.labels[index]], view.samples.paths[int(index)], list(column))
+        for index, column in zip(indices, zip(*seen, strict=True), strict=True)
+    ]
+    size = f"{view.contract.width} x {view.contract.height} {view.contract.color}"
+    heads = ["evaluation", *(f"epoch {number + 1}" for number in range(epochs))]
+    draw_sheet(f"{title}, {size}, seed {whole.seed}", steps, heads, rows, out)
+    return Shown(title, steps, len(rows), view.findings)
+
+
+def _of_each_class(samples: Samples, train: NDArray[np.int64], seed: int, count: int) -> NDArray[np.int64]:
+    """Training images of the first class, the second and so on, and then of the first again."""
+    shuffled = train[epoch_order(seed, 0, len(train))]
+    turn = np.empty(len(shuffled), np.int64)
+    for label in np.unique(samples.labels[shuffled]):
+        members = np.flatnonzero(samples.labels[shuffled] == label)
+        turn[members] = np.arange(len(members))
+    return shuffled[np.lexsort((samples.labels[shuffled], turn))][:count]
+
+
+def _seen(view: View, indices: NDArray[np.int64], epochs: int) -> list[NDArray[np.uint8]]:
+    """Pixels of these images: in evaluation, then in each epoch."""
+    config = view.settling.config
+    plain = Pieces(view.samples, Evaluation(view.contract), config.seed)
+    varied = Pieces(view.samples, make_transform(config.data, view.contract), config.seed)
+    wanted = [(plain, Piece(0, indices)), *((varied, Piece(epoch, indices)) for epoch in range(epochs))]
+    return [next(batches_of(dataset, [piece], workers=0)).pixels.numpy() for dataset, piece in wanted]
+
+
+def _described(view: View) -> tuple[str, list[tuple[str, str]]]:
+    """The augmentation in a few words, and its steps."""
+    data, contract = view.settling.config.data, view.contract
+    if isinstance(data.augment, str) and data.augment not in PRESETS:
+        return data.augment, [(data.augment, "your own")]
+    lines = [in_short(step) for step in active_steps(data, contract)]
+    if not lines or lines[0][0] not in WHOLE:
+        lines.insert(0, ("resize", f"as in evaluation: {contract.resize}"))
+    return data.augment if isinstance(data.augment, str) else "your own steps", lines
