@@ -25,6 +25,12 @@ class Useless:
     """What to call it."""
 
 
+def _all_fractions(config: RunConfig) -> bool:
+    """Whether the parts are fractions that leave nothing; counts can only be judged when the data is there."""
+    sizes = (config.data.val, config.data.test)
+    return all(isinstance(size, float) or size == 0 for size in sizes) and sum(sizes) >= 1
+
+
 USELESS = (
     Useless(
         "train.optimizer.momentum",
@@ -71,14 +77,14 @@ USELESS = (
     ),
     Useless(
         "data.val",
-        lambda config: config.data.val + config.data.test >= 1,
+        _all_fractions,
         "with the other one it leaves nothing to train on",
         "make the sum of data.val and data.test smaller than 1",
         "is too large",
     ),
     Useless(
         "data.test",
-        lambda config: config.data.val + config.data.test >= 1,
+        _all_fractions,
         "with the other one it leaves nothing to train on",
         "make the sum of data.val and data.test smaller than 1",
         "is too large",

@@ -16,7 +16,7 @@ from sightline.data.loader import Piece, Pieces, load
 from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.data.split import apply_split, refuse_changes, split, write_split
+from sightline.data.split import apply_split, refuse_changes, write_split
 from sightline.data.transforms import AUGMENTS
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
@@ -25,6 +25,7 @@ from sightline.task.classification import TASKS, Classification
 from sightline.training.losses import make_loss
 from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
+from sightline.workflow.divide import divide
 from sightline.workflow.environment import cores
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
@@ -50,7 +51,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
     samples, facts, skipped = take_in(config, say)
-    samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
+    samples = divide(config, origins, samples, facts, say)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
