@@ -2,6 +2,7 @@
 
 Largest first, each to the part that suffers least, as in the grouped and stratified folds of scikit-learn's
 ``StratifiedGroupKFold``; then units are moved, and where there are few also swapped, while that makes the mix better.
+Of a handful of units every division is weighed.
 """
 
 import dataclasses
@@ -21,8 +22,10 @@ _PASSES, _ENOUGH = 10, 40_000
 """Most passes over all units, and most moves tried in them (one pass is always made)."""
 _FEW = 120
 """Units up to which pairs are tried, too."""
-_TRIALS = 4
-"""Orders tried where there are few units; the best result counts."""
+_ALL = 2_000_000
+"""Numbers to hold up to which every division there is is weighed."""
+_TRIES = 120
+"""Where there are few units, orders are tried until this many units were dealt; the best result counts."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,18 +60,30 @@ def assign(units: Units, target: Counts, seed: int) -> NDArray[np.int16]:
         seed: settles which of equal units goes where.
     """
     whole = np.concatenate([target, target.sum(axis=1, keepdims=True)], axis=1).astype(np.float64)
+    if len(target) ** len(units) * whole.size <= _ALL:
+        return _best_of_all(units, whole)
     size = np.asarray([int(counts[-1]) for counts in units.counts])
     best, least = np.zeros(len(units), np.int16), np.inf
-    for trial in range(_TRIALS if len(units) <= _FEW else 1):
+    for trial in range(max(1, _TRIES // max(1, len(units))) if len(units) <= _FEW else 1):
         random = np.random.Generator(np.random.Philox(key=[seed, 1 << 63 | trial]))
         order = random.permutation(len(units))
         dealing = _Dealing(units, whole)
-        for unit in order[np.argsort(-size[order], kind="stable")].tolist():
+        for unit in order[np.argsort(-size[order], kind="stable")].tolist() if trial == 0 else order.tolist():
             dealing.place(unit)
         dealing.improve(order)
         if (cost := float(_cost(dealing.have, whole))) < least:
             best, least = dealing.rows, cost
     return best
+
+
+def _best_of_all(units: Units, target: NDArray[np.float64]) -> NDArray[np.int16]:
+    """The best of every division that there is, for a handful of units."""
+    rows = np.indices([len(target)] * len(units), np.int16).reshape(len(units), -1)
+    have = np.zeros((rows.shape[1], *target.shape))
+    for row, columns, counts in zip(rows, units.columns, units.counts, strict=True):
+        have[np.arange(len(row))[:, None], row[:, None], columns] += counts
+    costs = _cost(have, target)
+    return rows[:, np.argmax(costs <= costs.min() + _EQUAL)]
 
 
 class _Dealing:
