@@ -290,6 +290,6 @@ def test_the_mix_tells_counts_shares_and_the_largest_difference():
     assert mix.by_class() == {"c0": {"train": 2, "val": 1, "test": 0}, "c1": {"train": 0, "val": 1, "test": 0}}
     assert mix.off.tolist() == [25.0, 25.0]
     assert mix.rows()[1] == ["c0", "3", "75.0 %", "2", "100.0 %", "1", "50.0 %", "0", "0.0 %", "25.0"]
-    assert mix.rows()[-1] == ["together", "4", "100.0 %", "2", "50.0 %", "2", "50.0 %", "0", "0.0 %", "25.0"]
+    assert mix.rows()[-1] == ["all classes", "4", "100.0 %", "2", "50.0 %", "2", "50.0 %", "0", "0.0 %", "25.0"]
     assert len({len(line) for line in mix.lines()}) == 1
     assert [word for word in mix.rows()[0] if word] == ["class", "all", *PARTS, "off by"]

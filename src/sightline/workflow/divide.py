@@ -71,7 +71,7 @@ def bind(config: RunConfig, samples: Samples, facts: Scan, say: Say) -> Together
     if samples.groups is not None:
         say.note(f"kept together: {len(np.unique(samples.groups))} groups")
     if copies := bound.copies():
-        say.note(f"kept together: {sum(map(len, copies))} images that are {len(copies)} pictures and their copies")
+        say.note(f"kept together: {sum(map(len, copies))} images that are copies of one another ({len(copies)} pictures)")
     if torn := bound.torn():
         first = [samples.paths[int(place)] for place in torn[0][:3]]
         say.note(
@@ -117,4 +117,5 @@ def refuse_idle(config: RunConfig, origins: Mapping[str, str], samples: Samples,
 def _several(codes: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     order = np.argsort(codes, kind="stable")
     bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    return [members for members in np.split(order, bounds) if len(members) > 1]
+    found = [members for members in np.split(order, bounds) if len(members) > 1]
+    return sorted(found, key=lambda members: int(members[0]))

@@ -59,7 +59,9 @@ def write_report(path: Path, about: Mapping[str, Any], files: Mapping[Path, Mix]
 def _markdown(document: Mapping[str, Any], files: Mapping[Path, Mix]) -> list[str]:
     groups, copies, torn = document["groups"], document["copies"], document["across_given_parts"]
     lines = [f"# Split of {document['data']}", "", f"{document['images']} images.", "", "## Settings", ""]
-    lines += _table([["setting", "value"], *([key, f"`{value}`"] for key, value in document["settings"].items())])
+    lines += _table(
+        [["setting", "value"], *([key, f"`{json.dumps(value)}`"] for key, value in document["settings"].items())]
+    )
     lines += ["", "## Kept together", ""]
     if groups:
         lines += [f"{len(groups)} groups, the largest of them:", ""]

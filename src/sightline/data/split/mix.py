@@ -61,7 +61,11 @@ class Mix:
         cells = [(int(sums.sum()), 1.0), *((count, count / max(1, int(sums.sum()))) for count in sums.tolist())]
         widest = float(self.off.max(initial=0))
         table.append(
-            ["together", *(word for count, share in cells for word in (str(count), _percent(share))), f"{widest:.1f}"]
+            [
+                "all classes",
+                *(word for count, share in cells for word in (str(count), _percent(share))),
+                f"{widest:.1f}",
+            ]
         )
         return table
 
