@@ -71,7 +71,9 @@ def bind(config: RunConfig, samples: Samples, facts: Scan, say: Say) -> Together
     if samples.groups is not None:
         say.note(f"kept together: {len(np.unique(samples.groups))} groups")
     if copies := bound.copies():
-        say.note(f"kept together: {sum(map(len, copies))} images that are copies of one another ({len(copies)} pictures)")
+        say.note(
+            f"kept together: {sum(map(len, copies))} images that are copies of one another ({len(copies)} pictures)"
+        )
     if torn := bound.torn():
         first = [samples.paths[int(place)] for place in torn[0][:3]]
         say.note(
