@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_faults import shown, together
@@ -26,6 +26,12 @@ class Useless:
     """What to do about it."""
     verdict: str = "has no effect"
     """What to call it."""
+
+
+def _all_fractions(config: RunConfig) -> bool:
+    """Whether the parts are fractions that leave nothing; counts can only be judged when the data is there."""
+    sizes = (config.data.val, config.data.test)
+    return all(isinstance(size, float) or size == 0 for size in sizes) and sum(sizes) >= 1
 
 
 USELESS = (
@@ -116,14 +122,14 @@ USELESS = (
     ),
     Useless(
         "data.val",
-        lambda config: config.data.val + config.data.test >= 1,
+        _all_fractions,
         "with the other one it leaves nothing to train on",
         "make the sum of data.val and data.test smaller than 1",
         "is too large",
     ),
     Useless(
         "data.test",
-        lambda config: config.data.val + config.data.test >= 1,
+        _all_fractions,
         "with the other one it leaves nothing to train on",
         "make the sum of data.val and data.test smaller than 1",
         "is too large",
@@ -141,27 +147,14 @@ USELESS = (
         "remove it, or set data.reader=csv",
     ),
 )
-"""Every such setting. Rules that need the data stand in ``data_useless``."""
+"""Every such setting. Rules that need the data stand where it is known."""
 
 
-def data_useless(given: Collection[str], validation: int) -> list[Useless]:
-    """Settings that have no effect with this data.
-
-    Args:
-        given: the parts that the data set itself gives.
-        validation: images in the validation part after the split.
-    """
-    rows: list[Useless] = []
-    if "val" in given:
-        rows.append(Useless("data.val", _always, "the data set gives its own validation part", "remove it"))
-    if given:
-        reason = "the data set gives its own parts" + ("" if "test" in given else " and no test part")
-        rows.append(Useless("data.test", _always, reason, "remove it, or leave the parts out of the data set"))
-    if not validation:
-        remedy = "remove it, or make a validation part with data.val"
-        reason = "there is no validation part to evaluate on"
-        rows += [Useless(f"train.{name}", _always, reason, remedy) for name in ("patience", "evaluate")]
-    return rows
+def without_validation() -> list[Useless]:
+    """Settings that have no effect where there is no validation part."""
+    reason = "there is no validation part to evaluate on"
+    remedy = "remove it, or make a validation part with data.val"
+    return [Useless(f"train.{name}", _always, reason, remedy) for name in ("patience", "evaluate")]
 
 
 def _always(_: RunConfig) -> bool:

@@ -142,8 +142,8 @@ def test_a_setting_without_effect_is_refused(setting: str, words_in: str, refuse
 @pytest.mark.parametrize(
     ("parts", "setting", "words_in"),
     [
-        (("train", "val"), "data.val=0.4", "data.val has no effect: the data set gives its own validation part"),
-        (("train", "val"), "data.test=0.3", "data.test has no effect: the data set gives its own parts and no test p"),
+        (("train", "val"), "data.val=0.4", "data.val has no effect: the data set gives its own parts (train, val)"),
+        (("train", "val"), "data.test=0.3", "data.test has no effect: the data set gives its own parts (train, val)"),
         (("train",), "data.val=0", "train.evaluate has no effect: there is no validation part to evaluate on"),
     ],
 )

@@ -1,5 +1,7 @@
 """What ``check`` finds in a data set."""
 
+import dataclasses
+
 import numpy as np
 
 from sightline.data.check.rules import RULES, check
@@ -76,3 +78,24 @@ def test_findings_carry_the_name_of_their_rule(tmp_path, image_folder):
     (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
     samples = read(tmp_path)
     assert {finding.rule for finding in check(samples, scan(samples))} <= set(RULES)
+
+
+def test_a_group_in_two_parts():
+    samples = Samples.from_arrays(distinct(6), ["a", "b"] * 3, parts=["train"] * 4 + ["test"] * 2, name="x")
+    groups = dataclasses.replace(
+        samples, groups=np.array([0, 0, 1, 1, 1, 2], np.int32), group_names=("ann", "bob", "cy")
+    )
+    assert found(groups) == [("warning", "groups.across_parts", "group 'bob' lies in several parts: train 2, test 1")]
+    healthy = dataclasses.replace(groups, groups=np.array([0, 0, 1, 1, 2, 2], np.int32))
+    assert found(healthy) == []
+
+
+def test_a_file_that_is_not_the_one_that_the_table_states():
+    samples = Samples.from_arrays(distinct(6), ["a", "b"] * 3, name="x")
+    stated = scan(samples).rows["sha256"].copy()
+    assert found(dataclasses.replace(samples, checksums=stated)) == []
+    stated[4, 0] ^= 1
+    stated[5] = 0  # none is stated
+    assert found(dataclasses.replace(samples, checksums=stated)) == [
+        ("error", "files.changed", "1 files are not those that the split was made with: x#4")
+    ]

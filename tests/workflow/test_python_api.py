@@ -38,5 +38,5 @@ def test_settings_may_be_words_or_values(pictures: Path, tmp_path: Path):
 
 def test_a_data_set_is_checked_and_split(pictures: Path, tmp_path: Path):
     assert [finding.severity for finding in sightline.check(str(pictures))].count("error") == 0
-    counts = sightline.split(str(pictures), out=tmp_path / "split.csv")
+    counts = sightline.split(str(pictures), out=tmp_path / "split.csv").counts
     assert {name: sum(parts.values()) for name, parts in counts.items()} == {"ant": 20, "bee": 17, "cat": 21}

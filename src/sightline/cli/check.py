@@ -8,7 +8,9 @@ import click
 
 @click.command("check")
 @click.argument("data")
-@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="data.reader or data.root.")
+@click.option(
+    "-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="data.reader, data.root or data.group."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(data: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Look at every image of DATA and list what is wrong with it; the exit code is 1 where there are errors."""

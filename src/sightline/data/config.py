@@ -42,10 +42,17 @@ class DataConfig:
     """How to read it: auto, folders, archive, csv, idx, or your own "my_file:reader"."""
     root: str = ""
     """Folder (or archive) that the paths in a CSV are relative to; empty: where the CSV lies."""
-    val: Fraction = 0.15
-    """Fraction of the samples for validation, where the data set gives no validation part."""
-    test: Fraction = 0.15
-    """Fraction of the samples for the test, where the data set gives no parts at all."""
+    val: Fraction | Positive = 0.15
+    """Fraction (0.15) or number (200) of the samples for validation, where the data set gives no validation part."""
+    test: Fraction | Positive = 0.15
+    """Fraction or number of the samples for the test, where the data set gives no parts at all."""
+    group: str = "auto"
+    """What never straddles parts: auto: the group column of a CSV, where there is one; none: no groups; else a regular
+    expression to find in each path, such as patient(\\d+): its first (…), or all it finds, is the group."""
+    duplicates: Literal["together", "apart"] = "together"
+    """together: copies of one picture go to one part; apart: they are divided like any others."""
+    time: bool = False
+    """Divide by the time column of a CSV, the oldest for training and the newest for the test, not at random."""
     limit: Positive | None = None
     """Use only this many training samples: the first ones after the seeded shuffle."""
     on_error: Literal["stop", "skip"] = "stop"

@@ -76,6 +76,10 @@ class Samples:
     """Names of the groups."""
     weights: NDArray[np.float32] | None = None
     """Weight of each sample."""
+    times: NDArray[np.float64] | None = None
+    """When each sample was taken: a number, or for dates seconds since 1970 in UTC; NaN: not known."""
+    checksums: NDArray[np.uint8] | None = None
+    """SHA-256 that a table states for each file, ``[n, 32]``; zeros: none."""
     pixels: NDArray[np.uint8] | None = None
     """The images themselves, ``[n, height, width]`` or ``[n, height, width, 3]``, where they are not files."""
     format: str = "arrays"
@@ -87,7 +91,7 @@ class Samples:
         return len(self.labels)
 
     def __post_init__(self) -> None:
-        for name in ("paths", "parts", "groups", "weights", "pixels"):
+        for name in ("paths", "parts", "groups", "weights", "times", "checksums", "pixels"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.labels):
                 raise DataError(
@@ -147,6 +151,8 @@ class Samples:
             parts=self.parts[indices],
             groups=None if self.groups is None else self.groups[indices],
             weights=None if self.weights is None else self.weights[indices],
+            times=None if self.times is None else self.times[indices],
+            checksums=None if self.checksums is None else self.checksums[indices],
             pixels=None if self.pixels is None else self.pixels[indices],
         )
 

@@ -15,7 +15,7 @@ from sightline.data.formats.members import SUFFIXES
 from sightline.data.loader import Pieces, evaluation_pieces, load
 from sightline.data.read import TABLES, read
 from sightline.data.samples import PARTS, Samples
-from sightline.data.split import apply_split, refuse_changes
+from sightline.data.split import apply_split, refuse_changes, refuse_stated_changes
 from sightline.data.transforms import Evaluation
 from sightline.errors import ConfigError, DataError, SplitError, shortened
 from sightline.evaluation.metrics import measure
@@ -52,7 +52,7 @@ def evaluate_run(
 
     Raises:
         RunError: no such run or checkpoint.
-        ChangedDataError: images of the part are no longer those of the split.
+        ChangedDataError: images of the part are no longer those of the split, or of the split file given as data.
         DataError: another data set has classes that the model does not know.
     """
     say = say or Say(quiet=True)
@@ -66,6 +66,8 @@ def evaluate_run(
     indices, name = _chosen(samples, part, name)
     if data is None:
         refuse_changes(samples, here.split, indices)
+    else:
+        refuse_stated_changes(samples, indices)
     say.note(f"evaluating {len(indices)} images with {model.checkpoint}")
     predictions = predicted(model, samples, indices, name, str(samples.root))
     predictions.save(here.predictions(name))

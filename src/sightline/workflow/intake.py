@@ -6,6 +6,7 @@ from sightline.config import RunConfig
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan, scan
+from sightline.data.split import refuse_stated_changes
 from sightline.errors import DataError, shortened
 from sightline.workflow.say import Say
 
@@ -29,6 +30,7 @@ def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
 
     Raises:
         DataError: images have no label or cannot be decoded, or a class is left without any.
+        ChangedDataError: files are no longer those whose checksums a split file states.
     """
     samples = read(config.data.path, config.data.reader, config.data.root)
     if samples.ignored:
@@ -57,6 +59,7 @@ def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
         good = np.asarray([index for index in range(len(samples)) if index not in facts.faults], np.int64)
         _refuse_lost_classes(samples, good)
         samples, facts = samples.take(good), facts.take(good)
+    refuse_stated_changes(samples, np.arange(len(samples)), facts.sha256)
     return samples, facts, told
 
 

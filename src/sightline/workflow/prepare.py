@@ -9,7 +9,7 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_effect import data_useless, refuse
+from sightline.config_effect import refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import Balance
@@ -18,9 +18,9 @@ from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
 from sightline.data.read import read
-from sightline.data.samples import PARTS, Samples
+from sightline.data.samples import Samples
 from sightline.data.scan import Scan
-from sightline.data.split import apply_split, refuse_changes, split, write_split
+from sightline.data.split import apply_split, refuse_changes, write_split
 from sightline.data.transforms import AUGMENTS, active_steps, make_transform
 from sightline.findings import Finding
 from sightline.machine import cores
@@ -33,6 +33,7 @@ from sightline.training.losses import make_loss
 from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
+from sightline.workflow.divide import divide
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 
@@ -79,9 +80,8 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
     samples, facts, skipped = take_in(config, say)
-    given = [name for name in PARTS if len(samples.part(name))]
-    samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
-    refuse(data_useless(given, len(samples.part("val"))), config, origins)
+    samples = divide(config, origins, samples, facts, say)
+    refuse(without_validation() if not len(samples.part("val")) else [], config, origins)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)

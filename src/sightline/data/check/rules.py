@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.check.frozen import changed_files, groups_across_parts
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.scan import Scan
 from sightline.errors import shortened
@@ -90,9 +91,11 @@ def copies_across_parts(facts: Facts) -> Iterator[Finding]:
 RULES: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "files.damaged": damaged_files,
     "files.ignored": ignored_files,
+    "files.changed": changed_files,
     "labels.few": small_classes,
     "duplicates.two_labels": one_image_two_labels,
     "duplicates.across_parts": copies_across_parts,
+    "groups.across_parts": groups_across_parts,
 }
 """Every rule, by the name that its findings carry."""
 

@@ -1,4 +1,4 @@
-"""A CSV with one row per image: its path and label, and optionally its part, group and weight."""
+"""A CSV with one row per image: its path and label, and optionally its part, group, weight, time and checksum."""
 
 import csv
 import dataclasses
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sightline.data.formats.archive import unpacked
 from sightline.data.formats.columns import Columns
 from sightline.data.formats.folders import top_folder
+from sightline.data.formats.moments import Moments
 from sightline.data.formats.parts import PART_WORDS, part_of, require_same_classes, require_two_classes
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.errors import DataError, shortened
@@ -24,6 +25,8 @@ COLUMNS = {
     "split": ("split", "part"),
     "group": ("group",),
     "weight": ("weight",),
+    "time": ("time", "timestamp", "date"),
+    "sha256": ("sha256",),
 }
 """Names of the columns, in any case; of several for the same thing the first in this order is read."""
 DELIMITERS = (",", ";", "\t")
@@ -72,6 +75,7 @@ class _Rows:
         self.columns, self.lines = Columns(), array("i")
         self.classes, self.groups = dict[str, int](), dict[str, int]()
         self.group, self.weight = array("i"), array("f")
+        self.moments, self.checksums = Moments(), bytearray()
         self.faults: dict[str, list[str]] = {}
         self.missing: list[str] = []
         self.found: dict[str, int] = {}
@@ -107,6 +111,10 @@ class _Rows:
             self.weight.append(_weight(row["weight"]))
             if math.isnan(self.weight[-1]):
                 self.fault("weight is no number from 0 up", line, row["weight"])
+        if "time" in row:
+            self.moments.add(row["time"])
+        if "sha256" in row:
+            self.checksums += self.checksum(row["sha256"], line)
         label = self.classes.setdefault(row["label"], len(self.classes))
         self.columns.add(self.located(row["path"]), label, UNASSIGNED if part is None else PARTS.index(part))
         self.lines.append(line)
@@ -121,6 +129,18 @@ class _Rows:
             self.missing.append(text)
             whole = os.path.normpath(self.root / text)
         return whole.removeprefix(self.above)
+
+    def checksum(self, text: str, line: int) -> bytes:
+        """The 32 bytes of a SHA-256 in hexadecimal; zeros where there is none."""
+        if not text:
+            return bytes(32)
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = b""
+        if len(value) != 32:
+            self.fault("sha256 is no checksum of 64 hexadecimal digits", line, text)
+        return value.ljust(32, b"\0")[:32]
 
     def fault(self, kind: str, line: int, got: object = "") -> None:
         """Note a fault of a row."""
@@ -152,6 +172,8 @@ class _Rows:
             groups=groups if "group" in self.found else None,
             group_names=group_names,
             weights=np.frombuffer(self.weight, np.float32) if "weight" in self.found else None,
+            times=self.moments.column() if "time" in self.found else None,
+            checksums=np.frombuffer(self.checksums, np.uint8).reshape(-1, 32) if "sha256" in self.found else None,
         )
 
     def note_repeats(self, plain: Samples) -> None:

@@ -1,102 +1,48 @@
-"""The split: which sample is in which part, frozen in a file with the checksum of every image."""
+"""The file of a split: which sample is in which part, with the checksum of every image."""
 
+import contextlib
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.samples import PARTS, UNASSIGNED, Names, Samples
+from sightline.data.samples import PARTS, Names, Samples
 from sightline.data.scan import Scan, hash_of
 from sightline.errors import ChangedDataError, SplitError, shortened
 from sightline.files import whole_file
 
 COLUMNS = ("path", "label", "part", "sha256")
-TRAIN, VAL, TEST = range(3)
-
-
-def split(samples: Samples, *, val: float, test: float, seed: int) -> Samples:
-    """Give every sample a part.
-
-    Parts that the data set gives are kept. Where it gives no validation part, one is taken from the training part;
-    where it gives no parts at all, a test part too. Each class is divided in the same proportion,
-    at random by ``seed``.
-
-    Args:
-        samples: with or without parts.
-        val: fraction of the samples to take for validation.
-        test: fraction of the samples to take for the test.
-        seed: equal seeds and samples give equal parts.
-
-    Raises:
-        SplitError: the fractions leave nothing to train on, or a class has too few samples to be in every part.
-    """
-    given = set(np.unique(samples.parts).tolist())
-    parts = samples.parts.copy()
-    if given == {UNASSIGNED}:
-        wanted = {VAL: val, TEST: test}
-    elif UNASSIGNED in given:
-        raise SplitError("some samples have a part and some have none", hint="give every sample a part, or none")
-    elif TRAIN not in given:
-        raise SplitError("the data set gives no training part", got=", ".join(PARTS[part] for part in sorted(given)))
-    else:
-        wanted = {} if VAL in given else {VAL: val}
-        parts[parts == TRAIN] = UNASSIGNED
-    if sum(wanted.values()) >= 1:
-        raise SplitError(
-            "nothing is left to train on", where="data.val, data.test", got=f"{val:g} + {test:g}", allowed=["below 1"]
-        )
-    _assign(samples, parts, {part: fraction for part, fraction in wanted.items() if fraction > 0}, seed)
-    return dataclasses.replace(samples, parts=parts)
-
-
-def _assign(samples: Samples, parts: NDArray[np.int8], wanted: dict[int, float], seed: int) -> None:
-    """Divide the unassigned samples, class by class; the roundings add up to the wanted totals."""
-    free = np.flatnonzero(parts == UNASSIGNED)
-    counts = samples.counts(free)
-    small = [f"{samples.classes[c]} ({counts[c]})" for c in np.flatnonzero((counts > 0) & (counts <= len(wanted)))]
-    if small:
-        raise SplitError(
-            f"classes with too few images to be in every part (at least {len(wanted) + 1} are needed)",
-            got=shortened(small),
-            hint="add images, merge or remove the classes, or ask for fewer parts with -s data.test=0",
-        )
-    parts[free] = TRAIN
-    shares: dict[int, NDArray[np.int64]] = {}
-    most = counts - len(wanted)
-    for part, fraction in wanted.items():
-        shares[part] = _apportion(counts, fraction, most)
-        most = most - shares[part] + 1
-    for label in np.flatnonzero(counts):
-        members = free[samples.labels[free] == label]
-        members = members[np.random.Generator(np.random.Philox(key=[seed, int(label)])).permutation(len(members))]
-        start = 0
-        for part, share in shares.items():
-            parts[members[start : start + share[label]]] = part
-            start += share[label]
-
-
-def _apportion(counts: NDArray[np.int64], fraction: float, most: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many of each class go to a part: at least one, ``most`` at most, the largest remainders rounded up."""
-    exact = counts * fraction
-    share = np.floor(exact).astype(np.int64)
-    missing = round(float(exact.sum())) - int(share.sum())
-    order = np.argsort(-(exact - share), kind="stable")
-    share[order[: max(0, missing)]] += 1
-    return np.where(counts > 0, np.clip(share, 1, np.maximum(most, 1)), 0)
+MORE = ("group", "weight")
+"""Columns that follow where the samples have them."""
 
 
 def write_split(path: Path, samples: Samples, scan: Scan) -> None:
-    """Write ``split.csv``: one row a sample with its path, label, part and checksum."""
-    with whole_file(path, "w") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for index, name in enumerate(samples.paths):
-            label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
-            rows.writerow((_written(name), label, part, scan.sha256(index)))
+    """Write ``split.csv``: one row a sample with its path, label, part and checksum; group and weight where known."""
+    write_splits({path: samples}, scan)
+
+
+def write_splits(files: Mapping[Path, Samples], scan: Scan) -> None:
+    """Write several splits of the same samples: no file is replaced before all of them are written."""
+    with contextlib.ExitStack() as open_files:
+        for path, samples in files.items():
+            _write(open_files.enter_context(whole_file(path, "w")), samples, scan)
+
+
+def _write(file: IO[str], samples: Samples, scan: Scan) -> None:
+    rows = csv.writer(file, lineterminator="\n")
+    more: dict[str, Any] = {}
+    if samples.groups is not None:
+        more["group"] = [_written(samples.group_names[code]) for code in samples.groups.tolist()]
+    if samples.weights is not None:
+        more["weight"] = samples.weights.astype(str).tolist()
+    rows.writerow((*COLUMNS, *more))
+    for index, name in enumerate(samples.paths):
+        label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
+        rows.writerow((_written(name), label, part, scan.sha256(index), *(column[index] for column in more.values())))
 
 
 def _written(name: str) -> str:
@@ -127,13 +73,15 @@ def read_split(path: Path) -> Frozen:
         raise SplitError("the split cannot be read", where=str(path), got=error.strerror or str(error)) from error
     except (ValueError, csv.Error) as error:
         raise SplitError("not a split", where=str(path), got=str(error), allowed=COLUMNS) from error
-    if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    header = tuple(rows[0]) if rows else ()
+    more = tuple(name for name in MORE if name in header)
+    if header != COLUMNS + more or any(len(row) != len(header) for row in rows):
         raise SplitError(
             "not a split", where=str(path), got=",".join(rows[0]) if rows else "an empty file", allowed=COLUMNS
         )
     if len(rows) == 1:
         raise SplitError("the split holds no images", where=str(path), hint="make it again with sightline split")
-    names, labels, parts, checksums = zip(*rows[1:], strict=True)
+    names, labels, parts, checksums = zip(*(row[: len(COLUMNS)] for row in rows[1:]), strict=True)
     if not set(parts) <= set(PARTS):
         unknown = sorted(set(parts) - set(PARTS))
         raise SplitError("unknown parts in the split", where=str(path), got=shortened(unknown), allowed=PARTS)
@@ -200,4 +148,39 @@ def refuse_changes(samples: Samples, path: Path, indices: Sequence[int] | NDArra
             where=str(samples.root),
             got=shortened(changed),
             hint="restore the files, or train a new run",
+        )
+
+
+def stated_changes(samples: Samples, indices: NDArray[np.integer[Any]], checksum: Callable[[int], str]) -> list[str]:
+    """Paths of those samples whose checksum differs from the one that their table states: a split file states them."""
+    if samples.checksums is None:
+        return []
+    stated = samples.checksums
+    return [
+        samples.paths[place]
+        for place in indices.tolist()
+        if stated[place].any() and stated[place].tobytes().hex() != checksum(place)
+    ]
+
+
+def refuse_stated_changes(
+    samples: Samples, indices: NDArray[np.integer[Any]], checksum: Callable[[int], str] | None = None
+) -> None:
+    """Compare samples with the checksums that their table states, if it states any.
+
+    Args:
+        samples: as they were read.
+        indices: the samples to compare.
+        checksum: of a sample now; where missing, the files are read.
+
+    Raises:
+        ChangedDataError: names the files whose content is another one now.
+    """
+    changed = stated_changes(samples, indices, checksum or (lambda place: hash_of(samples, place)))
+    if changed:
+        raise ChangedDataError(
+            f"{len(changed)} of {len(indices)} images are not those that the split was made with",
+            where=str(samples.root),
+            got=shortened(changed),
+            hint="restore the files, or make the split again with sightline split",
         )
