@@ -124,7 +124,7 @@ def apply_split(samples: Samples, path: Path, classes: Sequence[str]) -> Samples
             got=shortened(other),
             hint="restore the labels, or train a new run",
         )
-    places = np.asarray([classes.index(name) if name in classes else UNASSIGNED for name in kept.classes], np.int32)
+    places = np.asarray([classes.index(name) if name in classes else -1 for name in kept.classes], np.int32)
     parts = np.asarray([PARTS.index(part) for part in frozen.parts], np.int8)
     return dataclasses.replace(kept, parts=parts, labels=places[kept.labels], classes=tuple(classes))
 
