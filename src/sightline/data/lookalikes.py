@@ -97,9 +97,7 @@ def candidates(signatures: NDArray[np.void], progress: Callable[[int, int], None
             if progress is not None:
                 progress(stop, count)
     pairs = _once(np.concatenate(found), count)
-    return Candidates(
-        first=pairs["first"], second=pairs["second"], look=pairs["look"], crowded=np.flatnonzero(crowded)
-    )
+    return Candidates(first=pairs["first"], second=pairs["second"], look=pairs["look"], crowded=np.flatnonzero(crowded))
 
 
 def cores() -> int:

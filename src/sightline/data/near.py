@@ -20,7 +20,7 @@ from sightline.data.image import to_color
 from sightline.data.lookalikes import LOOKS, Candidates, candidates, cores
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
-from sightline.data.signature import contrast
+from sightline.data.signature import SIGNATURE, contrast
 
 KINDS = ("exact", "near", "mirrored")
 """How two pictures can be the same one; a kind is stored as its place in this tuple."""
@@ -36,6 +36,7 @@ color 0.89 and worst 0.34; different bottles in one pose had gray 0.97 or less, 
 those of ``benchmarks/near_duplicates.py``."""
 
 _CHUNK = 128
+_LOOKS_EQUAL = np.dtype([("width", np.int32), ("height", np.int32), ("signature", SIGNATURE)])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,11 +129,15 @@ def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pair
 
 def _exact_copies(samples: Samples, scan: Scan, sound: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """An original and a copy of it, for every copy: equal decoded pixels, whatever the files are."""
-    keys = scan.rows[["width", "height", "signature"]][sound]
-    for members in _groups(np.frombuffer(keys.tobytes(), np.dtype((np.void, keys.dtype.itemsize)))):
+    keys = np.zeros(len(sound), _LOOKS_EQUAL)
+    for name in _LOOKS_EQUAL.names or ():
+        keys[name] = scan.rows[name][sound]
+    for members in _groups(keys.view(np.dtype((np.void, _LOOKS_EQUAL.itemsize)))):
         places = sound[members]
         files = [scan.sha256(int(place)) for place in places]
-        digests = {} if len(set(files)) == 1 else _pixel_digests(samples, dict(zip(files, places.tolist(), strict=True)))
+        digests = (
+            {} if len(set(files)) == 1 else _pixel_digests(samples, dict(zip(files, places.tolist(), strict=True)))
+        )
         originals: dict[str, int] = {}
         for place, file in zip(places.tolist(), files, strict=True):
             original = originals.setdefault(digests.get(file, ""), place)

@@ -116,7 +116,9 @@ def _facts(path: Path) -> tuple[tuple[Any, ...], str]:
         raw = path.read_bytes()
         digest = np.frombuffer(hashlib.sha256(raw).digest(), np.uint8)
     except OSError as error:
-        return (np.zeros(32, np.uint8), 0, 0, False, size, modified, np.zeros((), SIGNATURE)), error.strerror or str(error)
+        return (np.zeros(32, np.uint8), 0, 0, False, size, modified, np.zeros((), SIGNATURE)), error.strerror or str(
+            error
+        )
     try:
         image = read_image(raw)
         to_color(image.crop((0, 0, 1, 1)), "gray")  # refuses pixels that have no agreed range
