@@ -166,7 +166,7 @@ def _seen(field: Field, window: Window) -> Field:
     return _sampling(top, bottom, fine) @ field @ _sampling(left, right, fine).T
 
 
-def _sampling(start: float, stop: float, fine: int) -> Field:
+def _sampling(start: float, stop: float, fine: int) -> NDArray[Any]:
     """Two points of linear interpolation for each pixel of a window along one axis, ``[fine / 2, fine]``."""
     places = np.clip((start + (stop - start) * (np.arange(fine) + 0.5) / fine) * fine - 0.5, 0, fine - 1)
     low = np.minimum(places.astype(np.int64), fine - 2)
@@ -202,7 +202,7 @@ def _blurred(field: Field) -> Field:
 
 
 @functools.cache
-def _box(side: int) -> Field:
+def _box(side: int) -> NDArray[Any]:
     near = np.abs(np.subtract.outer(np.arange(side), np.arange(side))) <= 3
     return (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
 

@@ -102,13 +102,13 @@ def _basis(side: int) -> NDArray[np.float32]:
 
 
 @functools.cache
-def _window(start: float, stop: float) -> NDArray[np.float32]:
+def _window(start: float, stop: float) -> NDArray[Any]:
     """What a crop along one axis makes of the amplitudes, ``[8, 8]``."""
     places = (np.arange(256) + 0.5) / 256
     return (_waves(places) / len(places) @ _waves(start + (stop - start) * places).T).astype(np.float32)
 
 
-def _waves(places: NDArray[np.float64]) -> NDArray[np.float32]:
+def _waves(places: NDArray[np.float64]) -> NDArray[Any]:
     """Values of the waves at places between 0 and 1, ``[8, n]``; each has a mean square of 1."""
     number = np.arange(WAVES)[:, None]
     return (np.where(number, math.sqrt(2), 1) * np.cos(math.pi * number * places)).astype(np.float32)

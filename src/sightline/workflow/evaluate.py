@@ -55,7 +55,7 @@ def evaluate_run(
     here = Run.open(run)
     model = open_trained(here, checkpoint)
     own = run_samples(here)
-    samples, name = (own, "") if data is None else (_foreign(data, model), f"data-{data.name.split('.')[0]}")
+    samples, name = (own, "") if data is None else (foreign(read(data), model, data), f"data-{data.name.split('.')[0]}")
     indices, name = _chosen(samples, part, name)
     if data is None:
         refuse_changes(samples, here.split, indices)
@@ -99,9 +99,13 @@ def run_samples(run: Run) -> Samples:
     return apply_split(read(config.path, config.reader, config.root), run.split)
 
 
-def _foreign(data: Path, model: TrainedModel) -> Samples:
-    """Another data set, its labels told by name as places in the model's classes."""
-    samples, classes = read(data), model.contract.classes
+def foreign(samples: Samples, model: TrainedModel, data: Path) -> Samples:
+    """Another data set, its labels told by name as places in the model's classes.
+
+    Raises:
+        DataError: it has classes that the model does not know; ``data`` says where.
+    """
+    classes = model.contract.classes
     unknown = sorted(set(samples.classes) - set(classes))
     if unknown:
         raise DataError(
