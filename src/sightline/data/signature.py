@@ -93,7 +93,7 @@ def _bytes_of(gray: NDArray[Any], upright: NDArray[np.float32], across: NDArray[
 
 
 @functools.cache
-def _basis(side: int) -> NDArray[np.float32]:
+def _basis(side: int) -> NDArray[Any]:
     """The waves over the pixels of one side, ``[8, side]``; an amplitude is in gray levels whatever the side."""
     edges = np.arange(side + 1) / side
     if side <= WAVES:  # too few pixels for the fastest waves: those are nothing

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sightline.config import RunConfig
@@ -98,7 +99,7 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     whole = dataclasses.replace(samples, parts=np.zeros(len(samples), np.int8))  # every image is looked at
     contract = derive_contract(config.data, whole, facts, preferred_input(config.model.name), True, lambda *_: None)
     built, _ = build_model(config, contract, say)
-    device = usable_device("cpu" if config.train.device == "auto" else config.train.device)
+    device = usable_device(_device(config.train.device))
     built.module.to(device)
     say.note(f"embedding {len(samples)} images with {config.model.name}")
     pieces = evaluation_pieces(np.arange(len(samples)), config.evaluation.batch_size)
@@ -116,3 +117,9 @@ def _sound(facts: Scan) -> NDArray[np.bool_]:
 def _workers(count: int) -> int:
     """Processes that decode: none where starting them would take longer than they save."""
     return cores() if count > 1000 else 0
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
