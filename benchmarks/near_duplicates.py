@@ -1,9 +1,10 @@
 """Precision and recall of the search for near-duplicates: ``python benchmarks/near_duplicates.py FOLDER``.
 
-Takes photos evenly from a folder (``--photos 300``), makes a changed copy of every one, and searches originals and copies together: once
-for each change. Found is the pair of a photo and its own copy. Every other pair that is reported counts against the
-precision, except those between photos that the search also reports among the originals alone: they are listed at the
-end, to be looked at. ``--million`` instead searches a million random signatures with a thousand planted pairs.
+Takes photos evenly from a folder (``--photos 300``), makes a changed copy of every one, and searches originals and
+copies together: once for each change. Found is the pair of a photo and its own copy. Every other pair that is reported
+counts against the precision, except those between photos that the search also reports among the originals alone: they
+are listed at the end, to be looked at. ``--million`` instead searches a million random signatures with a thousand
+planted pairs.
 """
 
 import argparse

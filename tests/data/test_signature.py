@@ -52,7 +52,7 @@ def test_crops_and_mirror_images_are_foretold():
     untouched = amplitudes(row(image))
     assert np.abs(told - seen).mean() < 0.4 * np.abs(untouched - seen).mean()
     turned = amplitudes(row(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
-    assert np.abs(mirrored(amplitudes(row(image))) - turned).max() < 1
+    assert np.abs(mirrored(amplitudes(row(image))) - turned).max() < 2
 
 
 def test_contrast_is_in_gray_levels():

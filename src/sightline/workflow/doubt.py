@@ -75,11 +75,7 @@ def doubted_labels(run: Path, data: Path, samples: Samples, facts: Scan, *, trai
         kept = _sound(facts)
         blind = np.ones(len(asked), np.bool_)
     indices = np.flatnonzero(kept)
-    trained_on = int((~blind[indices]).sum())
-    say.note(
-        f"asking {here.folder} about {len(indices)} labels, "
-        + (f"{trained_on} of which it was trained on" if trained_on else "none of which it was trained on")
-    )
+    say.note(f"asking {here.folder} about {len(indices)} labels; {_acquaintance(own, blind[indices])}")
     answers = predicted(model, asked, indices, "check", str(asked.root))
     found = suspects(answers.probabilities, answers.labels)
     return list(
@@ -106,6 +102,14 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, _workers(len(samples)))
     found = outliers(embeddings_of(built, make_task(config, contract), batches, device), samples.labels)
     return list(embedding_outliers(found, samples.paths, samples.labels, samples.classes))
+
+
+def _acquaintance(own: bool, blind: NDArray[np.bool_]) -> str:
+    """What is known of whether the run was trained on what it is asked about."""
+    if not own:
+        return "of another data set: what it was trained on, if anything here, it will believe"
+    known = int((~blind).sum())
+    return f"it was trained on {known} of them and will believe most of those" if known else "it was trained on none"
 
 
 def _sound(facts: Scan) -> NDArray[np.bool_]:
