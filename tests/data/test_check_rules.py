@@ -41,29 +41,6 @@ def test_small_classes_do_not_matter_where_parts_are_given():
     assert found(Samples.from_arrays(distinct(4), ["a", "b", "a", "b"], parts=["train", "train", "val", "val"])) == []
 
 
-def test_the_same_image_under_two_labels():
-    pixels = distinct(8)
-    pixels[5] = pixels[6] = pixels[1]
-    assert found(Samples.from_arrays(pixels, ["a"] * 4 + ["b"] * 4, name="x")) == [
-        ("warning", "duplicates.two_labels", "the same image has two labels: a, b: x#1, x#5, x#6")
-    ]
-
-
-def test_the_same_image_in_two_parts():
-    pixels = distinct(6)
-    pixels[4] = pixels[0]
-    samples = Samples.from_arrays(pixels, ["a", "b"] * 3, parts=["train"] * 4 + ["test"] * 2, name="x")
-    assert found(samples) == [
-        ("error", "duplicates.across_parts", "the same image is in test and train: x#0, x#4"),
-    ]
-
-
-def test_copies_with_one_label_in_one_part_are_no_finding():
-    pixels = distinct(6)
-    pixels[2] = pixels[0]
-    assert found(Samples.from_arrays(pixels, ["a", "b"] * 3)) == []
-
-
 def test_empty_files_are_damaged_and_not_copies_of_each_other(tmp_path, image_folder):
     image_folder(tmp_path, {"cat": 3, "dog": 3})
     for name in ("cat", "dog"):

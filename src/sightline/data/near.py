@@ -1,18 +1,200 @@
-"""Clusters of copies: which samples show the same picture."""
+"""Pictures that are in a data set more than once: exact copies, near-duplicates, mirror images.
+
+Equal signatures are suspected of being exact copies and decoded to make sure. ``lookalikes`` suspects near-duplicates,
+``alignment`` looks at both. Nothing is reported on the word of a hash.
+"""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import weakref
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.alignment import Field, Likeness, compare, square_of
+from sightline.data.derive import image_of
+from sightline.data.image import to_color
+from sightline.data.lookalikes import LOOKS, Candidates, candidates, cores
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
+from sightline.data.signature import SIGNATURE, contrast
+
+KINDS = ("exact", "near", "mirrored")
+"""How two pictures can be the same one; a kind is stored as its place in this tuple."""
+SMALLEST = 48
+"""Shorter side in pixels from which near-duplicates are searched. Below it different things look alike (digits,
+shirts, icons), so there only exact copies count."""
+FLATTEST = 4.0
+"""Contrast in gray levels from which near-duplicates are searched. Below it noise and compression make the picture."""
+LEAST = Likeness(gray=0.975, detail=0.7, color=0.85, worst=0.3)
+"""What near-duplicates must reach in every measure. Photos that were compressed again (JPEG 30 to 90), resized (50 to
+150 %), cropped by 5 %, mirrored or brightened by 20 % had gray 0.98 or more, detail 0.75 (but for burnt-out ones),
+color 0.89 and worst 0.34; different bottles in one pose had gray 0.97 or less, or worst 0.25 or less. The figures are
+those of ``benchmarks/near_duplicates.py``."""
+
+_CHUNK = 128
+_LOOKS_EQUAL = np.dtype([("width", np.int32), ("height", np.int32), ("signature", SIGNATURE)])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """Confirmed pairs, the lower place first. A family of copies is a chain or a web of pairs, not all of them."""
+
+    first: NDArray[np.int64]
+    """Place of one sample."""
+    second: NDArray[np.int64]
+    """Place of the other."""
+    similarity: NDArray[np.float32]
+    """Correlation of the aligned gray pixels; 1 for exact copies."""
+    kind: NDArray[np.int8]
+    """Place in ``KINDS``."""
+    crowded: NDArray[np.int64]
+    """Samples that look like so many others that they were compared with a part of them only."""
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+_known: "weakref.WeakKeyDictionary[Scan, Pairs]" = weakref.WeakKeyDictionary()
+
+
+def near_pairs(samples: Samples, scan: Scan, progress: Progress | None = None) -> Pairs:
+    """Every pair of samples that show the same picture, confirmed on its pixels.
+
+    Time grows with the number of samples, not with its square. Asked again with the same ``scan``, the answer is
+    that of the first time.
+
+    Args:
+        samples: the images; those that are suspected are decoded.
+        scan: facts about the same samples.
+        progress: called with (done, total) of the search, then of the confirmation.
+
+    Raises:
+        ImageError: an image that could be decoded when it was scanned no longer can.
+    """
+    if scan not in _known:
+        _known[scan] = _near_pairs(samples, scan, progress)
+    return _known[scan]
 
 
 def clusters_of(samples: Samples, scan: Scan, progress: Progress | None = None) -> NDArray[np.int32]:
-    """A number for each sample, equal for files with equal bytes. Damaged samples are like no other."""
-    _, clusters = np.unique(scan.rows["sha256"], axis=0, return_inverse=True)
-    clusters = np.asarray(clusters, np.int32).reshape(-1)
-    damaged = np.asarray(sorted(scan.faults), np.int64)
-    clusters[damaged] = int(clusters.max(initial=-1)) + 1 + np.arange(len(damaged), dtype=np.int32)
-    if progress is not None:
-        progress(len(samples), len(samples))
-    return clusters
+    """Number of the family of copies that each sample belongs to; who has no copy is a family of its own."""
+    return families(near_pairs(samples, scan, progress), len(samples))
+
+
+def families(pairs: Pairs, count: int, kinds: tuple[str, ...] = KINDS) -> NDArray[np.int32]:
+    """Connected components of the pairs of these kinds, numbered in the order of their first members, ``[count]``."""
+    head = list(range(count))
+
+    def top(place: int) -> int:
+        while head[place] != place:
+            head[place] = place = head[head[place]]
+        return place
+
+    wanted = np.isin(pairs.kind, [KINDS.index(kind) for kind in kinds])
+    for one, other in zip(pairs.first[wanted].tolist(), pairs.second[wanted].tolist(), strict=True):
+        low, high = sorted((top(one), top(other)))
+        head[high] = low
+    _, numbers = np.unique([top(place) for place in range(count)], return_inverse=True)
+    return numbers.astype(np.int32)
+
+
+def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pairs:
+    sound = np.ones(len(samples), np.bool_)
+    sound[list(scan.faults)] = False
+    exact = list(_exact_copies(samples, scan, np.flatnonzero(sound)))
+    for _, copy in exact:
+        sound[copy] = False  # its original speaks for it
+    large = np.minimum(scan.rows["width"], scan.rows["height"]) >= SMALLEST
+    searched = np.flatnonzero(sound & large)
+    searched = searched[contrast(scan.rows["signature"][searched]) >= FLATTEST]
+    suspects = candidates(scan.rows["signature"][searched], progress)
+    rows = [(one, other, 1.0, 0) for one, other in exact]
+    rows += [
+        (*sorted((int(searched[one]), int(searched[other]))), likeness.gray, 2 if mirror else 1)
+        for one, other, mirror, likeness in _confirmed(samples, searched, suspects, progress)
+    ]
+    columns = np.asarray(sorted(rows), np.float64).reshape(-1, 4).T
+    return Pairs(
+        first=columns[0].astype(np.int64),
+        second=columns[1].astype(np.int64),
+        similarity=columns[2].astype(np.float32),
+        kind=columns[3].astype(np.int8),
+        crowded=searched[suspects.crowded],
+    )
+
+
+def _exact_copies(samples: Samples, scan: Scan, sound: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """An original and a copy of it, for every copy: equal decoded pixels, whatever the files are."""
+    keys = np.zeros(len(sound), _LOOKS_EQUAL)
+    for name in _LOOKS_EQUAL.names or ():
+        keys[name] = scan.rows[name][sound]
+    for members in _groups(keys.view(np.dtype((np.void, _LOOKS_EQUAL.itemsize)))):
+        places = sound[members]
+        files = [scan.sha256(int(place)) for place in places]
+        digests = (
+            {} if len(set(files)) == 1 else _pixel_digests(samples, dict(zip(files, places.tolist(), strict=True)))
+        )
+        originals: dict[str, int] = {}
+        for place, file in zip(places.tolist(), files, strict=True):
+            original = originals.setdefault(digests.get(file, ""), place)
+            if original != place:
+                yield original, place
+
+
+def _groups(keys: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+    """Places with equal keys, where there are several, each group in order."""
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    ends = np.cumsum(counts)
+    for number in np.flatnonzero(counts > 1):
+        yield order[ends[number] - counts[number] : ends[number]]
+
+
+def _pixel_digests(samples: Samples, files: dict[str, int]) -> dict[str, str]:
+    """Checksum of the decoded pixels of each distinct file."""
+
+    def digest(place: int) -> str:
+        image = image_of(samples, place)
+        pixels = image.tobytes() if samples.pixels is not None else to_color(image, "rgb").tobytes()
+        return hashlib.sha256(pixels).hexdigest()
+
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        return dict(zip(files, pool.map(digest, files.values()), strict=True))
+
+
+def _confirmed(
+    samples: Samples, searched: NDArray[np.int64], suspects: Candidates, progress: Progress | None
+) -> Iterator[tuple[int, int, bool, Likeness]]:
+    """The suspects that are near-duplicates: both places among the searched, whether mirrored, how alike."""
+    order = np.lexsort((suspects.second, suspects.first))
+    squares: dict[int, Field] = {}
+
+    def likeness_of(number: int) -> Likeness:
+        one, other = squares[int(suspects.first[number])], squares[int(suspects.second[number])]
+        (left, top, right, bottom), mirror = LOOKS[suspects.look[number]]
+        if mirror:
+            return compare(one[:, :, ::-1], other, (1 - right, top, 1 - left, bottom))
+        return compare(one, other, (left, top, right, bottom))
+
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(order), _CHUNK):
+            numbers = order[start : start + _CHUNK]
+            needed = np.unique([suspects.first[numbers], suspects.second[numbers]]).tolist()
+            squares = {place: squares[place] for place in needed if place in squares}
+            fresh = [place for place in needed if place not in squares]
+            found = pool.map(lambda place: square_of(image_of(samples, int(searched[place]))), fresh)
+            squares |= dict(zip(fresh, found, strict=True))
+            for number, likeness in zip(numbers, pool.map(likeness_of, numbers), strict=True):
+                if _enough(likeness):
+                    mirror = LOOKS[suspects.look[number]][1]
+                    yield int(suspects.first[number]), int(suspects.second[number]), mirror, likeness
+            if progress is not None:
+                progress(min(start + _CHUNK, len(order)), len(order))
+
+
+def _enough(likeness: Likeness) -> bool:
+    return all(getattr(likeness, field.name) >= getattr(LEAST, field.name) for field in dataclasses.fields(LEAST))

@@ -20,6 +20,7 @@ from PIL import Image
 
 from sightline.data.image import read_image, to_color
 from sightline.data.samples import Names, Samples
+from sightline.data.signature import SIGNATURE, signature_of, signatures_of
 from sightline.errors import ImageError, RunError
 from sightline.files import cache_folder, whole_file
 from sightline.machine import cores
@@ -35,9 +36,11 @@ ROW = np.dtype(
         ("gray", np.bool_),
         ("bytes", np.int64),
         ("modified", np.int64),
+        ("signature", SIGNATURE),
     ]
 )
-"""What is known of one sample: checksum, size in pixels, whether it has no color, size and time of its file."""
+"""What is known of one sample: checksum, size in pixels, whether it has no color, size and time of its file, and what
+copies of it are found by."""
 
 _CHUNK = 2048
 
@@ -94,6 +97,7 @@ def _scan_arrays(pixels: NDArray[np.uint8]) -> Scan:
         rows["sha256"][index] = np.frombuffer(hashlib.sha256(image.tobytes()).digest(), np.uint8)
     rows["height"], rows["width"] = pixels.shape[1:3]
     rows["gray"] = pixels.ndim == 3
+    rows["signature"] = signatures_of(pixels)
     return Scan(rows, {})
 
 
@@ -113,13 +117,15 @@ def _facts(path: Path) -> tuple[tuple[Any, ...], str]:
         raw = path.read_bytes()
         digest = np.frombuffer(hashlib.sha256(raw).digest(), np.uint8)
     except OSError as error:
-        return (np.zeros(32, np.uint8), 0, 0, False, size, modified), error.strerror or str(error)
+        return (np.zeros(32, np.uint8), 0, 0, False, size, modified, np.zeros((), SIGNATURE)), error.strerror or str(
+            error
+        )
     try:
         image = read_image(raw)
         to_color(image.crop((0, 0, 1, 1)), "gray")  # refuses pixels that have no agreed range
     except ImageError as error:
-        return (digest, 0, 0, False, size, modified), _short(error)
-    return (digest, *image.size, _is_gray(image), size, modified), ""
+        return (digest, 0, 0, False, size, modified, np.zeros((), SIGNATURE)), _short(error)
+    return (digest, *image.size, _is_gray(image), size, modified, signature_of(image)), ""
 
 
 def _short(error: ImageError) -> str:

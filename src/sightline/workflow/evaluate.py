@@ -61,7 +61,7 @@ def evaluate_run(
     own = run_samples(here)
     samples, name = own, ""
     if data is not None:
-        samples = _foreign(data, model)
+        samples = foreign(read(data), model, data)
         name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)
     if data is None:
@@ -125,9 +125,13 @@ def _name_of(run: Run, data: Path, source: str) -> str:
     return name
 
 
-def _foreign(data: Path, model: TrainedModel) -> Samples:
-    """Another data set, its labels told by name as places in the model's classes."""
-    samples, classes = read(data), model.contract.classes
+def foreign(samples: Samples, model: TrainedModel, data: Path) -> Samples:
+    """Another data set, its labels told by name as places in the model's classes.
+
+    Raises:
+        DataError: it has classes that the model does not know; ``data`` says where.
+    """
+    classes = model.contract.classes
     unknown = sorted(set(samples.classes) - set(classes))
     if unknown:
         raise DataError(

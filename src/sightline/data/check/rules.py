@@ -2,13 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sightline.data.check.duplicates import DUPLICATE_RULES
 from sightline.data.check.frozen import changed_files, groups_across_parts
-from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.data.samples import UNASSIGNED, Samples
 from sightline.data.scan import Scan
 from sightline.errors import shortened
 from sightline.findings import Finding
@@ -66,36 +63,13 @@ def small_classes(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def one_image_two_labels(facts: Facts) -> Iterator[Finding]:
-    """The same file under two labels: at least one of them is wrong."""
-    for members in _copies(facts):
-        names = sorted({facts.samples.classes[label] for label in facts.samples.labels[members] if label >= 0})
-        if len(names) > 1:
-            yield _about_copies(
-                facts, members, "duplicates.two_labels", "warning",
-                f"has two labels: {', '.join(names)}", "keep the right one and remove the others",
-            )  # fmt: skip
-
-
-def copies_across_parts(facts: Facts) -> Iterator[Finding]:
-    """The same file in two parts: a leak, which makes every figure too good."""
-    for members in _copies(facts):
-        names = sorted({PARTS[part] for part in facts.samples.parts[members] if part != UNASSIGNED})
-        if len(names) > 1:
-            yield _about_copies(
-                facts, members, "duplicates.across_parts", "error",
-                f"is in {' and '.join(names)}", "keep it in one part only",
-            )  # fmt: skip
-
-
 RULES: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "files.damaged": damaged_files,
     "files.ignored": ignored_files,
     "files.changed": changed_files,
     "labels.few": small_classes,
-    "duplicates.two_labels": one_image_two_labels,
-    "duplicates.across_parts": copies_across_parts,
     "groups.across_parts": groups_across_parts,
+    **DUPLICATE_RULES,
 }
 """Every rule, by the name that its findings carry."""
 
@@ -105,23 +79,3 @@ def check(samples: Samples, scan: Scan) -> list[Finding]:
     facts = Facts(samples, scan)
     found = [finding for rule in RULES.values() for finding in rule(facts)]
     return sorted(found, key=lambda finding: ("error", "warning", "note").index(finding.severity))
-
-
-def _copies(facts: Facts) -> Iterator[NDArray[np.int64]]:
-    """Places of files with equal bytes, group by group."""
-    digests = facts.scan.rows["sha256"]
-    _, inverse, counts = np.unique(digests, axis=0, return_inverse=True, return_counts=True)
-    inverse = np.asarray(inverse).reshape(-1)
-    order = np.argsort(inverse, kind="stable")
-    for members in np.split(order, np.cumsum(counts)[:-1]):
-        if len(members) > 1 and int(members[0]) not in facts.scan.faults:
-            yield members
-
-
-def _about_copies(
-    facts: Facts, members: NDArray[np.int64], rule: str, severity: Any, what: str, remedy: str
-) -> Finding:
-    paths = tuple(facts.samples.paths[int(index)] for index in members)
-    return Finding(
-        rule=rule, severity=severity, message=f"the same image {what}: {', '.join(paths)}", remedy=remedy, paths=paths
-    )
