@@ -49,7 +49,7 @@ def reduced(image: Image.Image) -> Copy:
     small = np.asarray(little)
     rows = np.zeros(0, np.uint8) if whole else np.asarray(plain.resize((width, _ROWS), Image.Resampling.NEAREST))
     if small.ndim == 3 and _is_gray(small) and (whole or _bands_equal(plain)):
-        small, rows = np.ascontiguousarray(small[:, :, 0]), rows[..., 0]
+        small, rows = np.ascontiguousarray(small[:, :, 0]), rows[:, :, 0] if rows.ndim == 3 else rows
     luma = small if small.ndim == 2 else np.asarray(little.convert("L"))
     return Copy(small, luma, pixel_hash(small, (height, width), rows.tobytes()))
 
