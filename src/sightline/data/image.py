@@ -126,7 +126,8 @@ def _examined(image: Image.Image, label: str, most_pixels: int) -> Decoded:
     if width * height > most_pixels:
         got = f"{width} x {height} pixels, more than {most_pixels:,}"
         raise _fault("large", f"{label} has too many pixels", got=got)
-    raw_mode = str(image.tile[0][3]) if image.tile else ""
+    tiles = getattr(image, "tile", None)  # a tile says how the decoder finds the pixels
+    raw_mode = str(tiles[0][3]) if tiles else ""
     image.load()
     if image.mode in _NO_RANGE:
         to_color(image.crop((0, 0, 1, 1)), "gray")  # raises

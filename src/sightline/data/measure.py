@@ -68,7 +68,7 @@ def _is_gray(pixels: NDArray[np.uint8]) -> bool:
 def pixel_hash(small: NDArray[np.uint8], size: tuple[int, int], rows: bytes = b"") -> bytes:
     """16 bytes for a picture of this size, its small copy and rows."""
     digest = hashlib.sha256(struct.pack("<iiB", *size, small.ndim))
-    digest.update(np.ascontiguousarray(small))
+    digest.update(small.tobytes())
     digest.update(rows)
     return digest.digest()[:16]
 

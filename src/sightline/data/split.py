@@ -96,11 +96,11 @@ def write_split(path: Path, samples: Samples, scan: Scan) -> None:
         rows.writerow(COLUMNS)
         for index, name in enumerate(samples.paths):
             label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
-            rows.writerow((_written(name), label, part, scan.sha256(index)))
+            rows.writerow((written(name), label, part, scan.sha256(index)))
 
 
-def _written(name: str) -> str:
-    """A path as the file holds it: bytes that are not UTF-8, and line breaks, which CSV readers trip over, escaped."""
+def written(name: str) -> str:
+    """A path as tables hold it: bytes that are not UTF-8, and line breaks, which CSV readers trip over, escaped."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\r", "\\r").replace("\n", "\\n")
 
 
@@ -149,7 +149,7 @@ def apply_split(samples: Samples, path: Path) -> Samples:
         ChangedDataError: a file or a label of the split is no longer there; names the files.
     """
     frozen = read_split(path)
-    place = {_written(name): index for index, name in enumerate(samples.paths)}
+    place = {written(name): index for index, name in enumerate(samples.paths)}
     gone = [name for name in frozen.paths if name not in place]
     if gone:
         raise ChangedDataError(

@@ -1,11 +1,48 @@
 """Look at a data set before anything is trained on it."""
 
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
 from sightline.config_file import load
+from sightline.data.check.facts import Facts
 from sightline.data.check.rules import check
-from sightline.data.read import read
+from sightline.data.check.statistics import statistics
+from sightline.data.derive import image_of
+from sightline.data.exclude import write_quarantine
+from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.data.split import written
+from sightline.errors import ConfigError, DataError, SplitError, shortened
+from sightline.evaluation.check_page import check_page
+from sightline.files import whole_file, write_json
 from sightline.findings import Finding
-from sightline.workflow.intake import look_at
+from sightline.workflow.intake import look_at, needed, read_data
 from sightline.workflow.say import Say
+
+SETTINGS = ("data.reader", "data.root", "data.exclude", "data.max_pixels", "data.val", "data.test")
+"""Settings that a check heeds."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Checked:
+    """What a check found."""
+
+    name: str
+    """What the data set is called."""
+    findings: list[Finding]
+    """Errors first."""
+    figures: dict[str, Any]
+    """Figures about the whole; empty where the data could not be read at all."""
+    samples: Samples | None
+    """The samples; ``None`` where the data could not be read at all."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready document."""
+        return {"findings": [finding.as_dict() for finding in self.findings], "statistics": self.figures}
 
 
 def check_data(data: str, *, settings: list[str] | None = None, say: Say | None = None) -> list[Finding]:
@@ -13,18 +50,101 @@ def check_data(data: str, *, settings: list[str] | None = None, say: Say | None 
 
     Args:
         data: folder, archive, CSV or idx folder.
-        settings: ``data.reader=…`` and ``data.root=…`` words.
+        settings: ``data.reader=…``, ``data.root=…``, ``data.exclude=…`` and so on; see ``SETTINGS``.
         say: where progress goes.
 
     Returns:
         The findings, errors first.
 
     Raises:
-        DataError: the data set cannot be read at all.
+        DataError: there is no such data, or ``data.exclude`` does not fit it.
+        ConfigError: a setting that a check does not heed.
     """
-    say = say or Say(quiet=True)
-    config = load(None, settings or []).config.data
-    samples = read(data, config.reader, config.root)
-    facts = look_at(samples, say)
+    return examine(data, settings=settings, say=say).findings
+
+
+def examine(data: str, *, settings: list[str] | None = None, say: Say | None = None) -> Checked:
+    """As ``check_data``, with the figures about the whole."""
+    say, words = say or Say(quiet=True), settings or []
+    other = [word for word in words if word.partition("=")[0].strip() not in SETTINGS]
+    config = load(None, [*words, f"data.path={json.dumps(data)}"]).config.data
+    if other:
+        raise ConfigError(f"a check does not heed {shortened(other)}", where="-s", allowed=SETTINGS)
+    name = Path(data).resolve().name
+    try:
+        samples, without = read_data(config)
+    except DataError as error:
+        if not Path(data).expanduser().exists() or "data." in error.where:
+            raise  # a mistake in the command, not in the data
+        return Checked(name, [_unusable(error)], {}, None)
+    if without:
+        say.note(f"left out {without['count']} images that {config.exclude} names")
+    facts = Facts(samples, look_at(samples, say, config.max_pixels), needed(config))
     say.note(f"{len(samples)} images in {len(samples.classes)} classes")
-    return check(samples, facts)
+    return Checked(name, check(facts), statistics(facts), samples)
+
+
+def write_check(checked: Checked, out: Path, data: str) -> int:
+    """Write ``check.json``, ``check.html`` and ``quarantine.csv`` into a folder, each whole or not at all.
+
+    Returns:
+        How many images the quarantine names.
+
+    Raises:
+        ConfigError: the folder is inside the data, where it would become a part of it.
+        RunError: it cannot be written.
+    """
+    folder, source = out.expanduser().resolve(), Path(data).expanduser().resolve()
+    if source.is_dir() and (folder == source or source in folder.parents):
+        raise ConfigError(
+            "the results would lie inside the data and be read as a part of it", where="--out", got=str(out),
+            hint="give a folder elsewhere, such as --out ../check",
+        )  # fmt: skip
+    page = check_page(checked.name, checked.findings, checked.figures, _counts(checked.samples), _Pictures(checked))
+    write_json(out / "check.json", checked.as_dict())
+    with whole_file(out / "check.html", "w") as file:
+        file.write(page)
+    return write_quarantine(out / "quarantine.csv", checked.findings, checked.samples)
+
+
+def _unusable(error: DataError) -> Finding:
+    """What a reader refused, as a finding: there is nothing to look at, and the check ends with it."""
+    got = f": {error.got}" if error.got is not None else ""
+    return Finding(
+        rule="labels.parts" if isinstance(error, SplitError) else "files.unusable",
+        severity="error",
+        message=f"{error.what}{got}" + (f" ({error.where})" if error.where else ""),
+        remedy=error.hint or (f"allowed: {', '.join(error.allowed)}" if error.allowed else "see the message"),
+    )
+
+
+def _counts(samples: Samples | None) -> dict[str, dict[str, int]]:
+    if samples is None:
+        return {}
+    parts = {name: place for place, name in enumerate(PARTS)} | {"unassigned": UNASSIGNED}
+    held = {name: samples.counts(np.flatnonzero(samples.parts == place)) for name, place in parts.items()}
+    return {
+        name: {label: int(count) for label, count in zip(samples.classes, counts, strict=True)}
+        for name, counts in held.items()
+        if counts.sum()
+    }
+
+
+class _Pictures:
+    """Finds the image of a path in a finding."""
+
+    def __init__(self, checked: Checked):
+        self.samples = checked.samples
+        self.wanted = {path for finding in checked.findings for path in finding.paths}
+        self.places: dict[str, int] | None = None
+
+    def __call__(self, path: str) -> Any:
+        if self.samples is None:
+            return None
+        if self.places is None:
+            named = ((written(name), place) for place, name in enumerate(self.samples.paths))
+            self.places = {name: place for name, place in named if name in self.wanted}
+        if path not in self.places:
+            return None
+        image = image_of(self.samples, self.places[path])
+        return Image.fromarray(image) if isinstance(image, np.ndarray) else image

@@ -49,8 +49,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     """
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
-    samples, facts, skipped = take_in(config, say)
-    samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
+    taken = take_in(config, say)
+    facts = taken.facts
+    samples = split(taken.samples, val=config.data.val, test=config.data.test, seed=config.seed)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
@@ -79,7 +80,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         weights_report=report,
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
-        skipped=skipped,
+        skipped=taken.skipped,
+        excluded=taken.excluded,
+        findings=[f"{found.severity}: {found.message} ({found.rule})" for found in taken.findings],
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")

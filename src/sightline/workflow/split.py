@@ -30,8 +30,8 @@ def split_data(
     """
     say = say or Say(quiet=True)
     config = load(None, [*(settings or []), f"data.path={json.dumps(data)}"]).config
-    samples, facts, _ = take_in(config, say)
-    samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
-    write_split(out, samples, facts)
+    taken = take_in(config, say)
+    samples = split(taken.samples, val=config.data.val, test=config.data.test, seed=config.seed)
+    write_split(out, samples, taken.facts)
     counts = {part: samples.counts(samples.part(part)) for part in PARTS}
     return {name: {part: int(counts[part][k]) for part in PARTS} for k, name in enumerate(samples.classes)}

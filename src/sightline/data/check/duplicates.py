@@ -65,7 +65,7 @@ def _told(facts: Facts, place: int) -> str:
     part = facts.samples.parts[place]
     label = facts.samples.classes[facts.samples.labels[place]] if facts.samples.labels[place] >= 0 else "no label"
     about = label if part == UNASSIGNED else f"{PARTS[part]}, {label}"
-    return f"{facts.samples.paths[place]} ({about})"
+    return f"{facts.paths([place])[0]} ({about})"
 
 
 DUPLICATES: dict[str, Rule] = {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sightline.data.row import KINDS
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
+from sightline.data.split import written
 from sightline.errors import shortened
 from sightline.findings import Finding, Severity
 
@@ -31,8 +32,8 @@ class Facts:
         return np.flatnonzero(self.scan.rows["fault"] == KINDS.index(""))
 
     def paths(self, places: Iterable[Any]) -> tuple[str, ...]:
-        """Paths of the samples at these places."""
-        return tuple(self.samples.paths[int(place)] for place in places)
+        """Paths of the samples at these places, as tables hold them: plain text, whatever bytes a name has."""
+        return tuple(written(self.samples.paths[int(place)]) for place in places)
 
     def where(self, condition: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Places of the sound samples for which a condition (one a sample) holds."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.data.check.facts import Facts, Rule, about
 from sightline.data.row import FORMATS, KINDS
+from sightline.data.split import written
 from sightline.errors import shortened
 from sightline.findings import Finding
 
@@ -79,15 +80,16 @@ def damage(facts: Facts) -> Iterator[Finding]:
 
 def ignored(facts: Facts) -> Iterator[Finding]:
     """Files and folders that are no images, or lie where no class is."""
-    if facts.samples.ignored:
-        count = len(facts.samples.ignored)
+    paths = tuple(written(name) for name in facts.samples.ignored)
+    if paths:
+        count = len(paths)
         yield Finding(
             rule="files.ignored",
             severity="note",
-            message=f"{count:,} {'files or folders are no images and were' if count > 1 else 'file is no image and was'}"
-            f" passed over: {shortened(facts.samples.ignored, most=3)}",
+            message=f"{count:,} {'files or folders are' if count > 1 else 'file is'} no image and passed over: "
+            f"{shortened(paths, most=3)}",
             remedy="nothing, unless one of them should be an image",
-            paths=facts.samples.ignored,
+            paths=paths,
             evidence={"count": count},
         )
 
@@ -158,7 +160,7 @@ def _aspect(facts: Facts) -> NDArray[Any]:
 
 
 def _plain(name: str) -> bool:
-    return name.isprintable() or not any("\ud800" <= c <= "\udfff" or ord(c) < 32 for c in name)
+    return name.isprintable() or written(name) == name
 
 
 FILES: dict[str, Rule] = {

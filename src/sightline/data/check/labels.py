@@ -10,6 +10,7 @@ from sightline.data.check.facts import Facts, Rule, about
 from sightline.data.formats.walk import listing
 from sightline.data.image import is_image_name
 from sightline.data.samples import PARTS, UNASSIGNED
+from sightline.data.split import written
 from sightline.errors import DataError, shortened
 from sightline.findings import Finding
 
@@ -116,7 +117,7 @@ def unlisted(facts: Facts) -> Iterator[Finding]:
         except DataError:  # images of the table are there, so what cannot be read is somebody else's
             continue
         paths = (name if folder == "." else f"{folder}/{name}" for name in names if is_image_name(name))
-        beside += [path for path in paths if path not in listed]
+        beside += [written(path) for path in paths if path not in listed]
     if beside:
         yield Finding(
             rule="labels.unlisted",

@@ -15,18 +15,17 @@ CONSTANT = 2.0
 """Standard deviation of the luma, in gray levels, below which a picture shows next to nothing."""
 DARK, BRIGHT = 40, 215
 """Gray levels: in a dark picture 99 % of the pixels are below the one, in a bright one 99 % above the other."""
-FAR = 6.0
+FAR_BLURRED, FAR_NOISY = 5.0, 6.0
 """How far from the median a picture must be to stand out, in robust standard deviations (1.4826 times the median
-absolute deviation; Hampel, 1974): far enough that no tail of a usual data set reaches it."""
+absolute deviation; Hampel, 1974). Of 2,527 photos of trash, 364 of blood cells and 70,000 drawings of clothes, all
+sound, the farthest are at 4.5 and 5.7."""
 FEWEST = 20
 """Pictures that it takes to say what is usual."""
-_UNUSUAL_SHARE = 0.02
-"""Where more pictures than this look alike in a way, that is how the data set is, and none of them stands out."""
+_UNUSUAL_COUNT, _UNUSUAL_SHARE = 5, 0.02
+"""Where more pictures than this stand out in the same way, that is how the data set is, and none of them stands out."""
 
 
-def _stored(
-    name: str, severity: Severity, pick: Any, what: tuple[str, str], remedy: str
-) -> Rule:
+def _stored(name: str, severity: Severity, pick: Any, what: tuple[str, str], remedy: str) -> Rule:
     """A rule about how files hold their pixels."""
 
     def rule(facts: Facts) -> Iterator[Finding]:
@@ -106,35 +105,34 @@ def bright(facts: Facts) -> Iterator[Finding]:
 
 
 def blurred(facts: Facts) -> Iterator[Finding]:
-    """Pictures far less sharp than the others, on copies of about a hundred pixels: blurred for the model too."""
-    hit = _far(facts, "sharpness") < -FAR
-    what = ("image is far less sharp than the others", "images are far less sharp than the others")
-    yield from _unusual(facts, hit, "pixels.blurred", what, FAR)
+    """Pictures with far weaker edges for their contrast than the others, on copies of about a hundred pixels."""
+    rows = facts.scan.rows
+    edges = (rows["sharpness"].astype(np.float64) + 0.5) / (rows["contrast"] + 1.0)
+    what = ("image is far more blurred than the others", "images are far more blurred than the others")
+    yield from _unusual(facts, _far(facts, edges) < -FAR_BLURRED, "pixels.blurred", what, FAR_BLURRED)
 
 
 def noisy(facts: Facts) -> Iterator[Finding]:
     """Pictures far noisier than the others."""
-    hit = _far(facts, "noise") > FAR
+    noise = facts.scan.rows["noise"].astype(np.float64) + 1.0
     what = ("image is far noisier than the others", "images are far noisier than the others")
-    yield from _unusual(facts, hit, "pixels.noisy", what, FAR)
+    yield from _unusual(facts, _far(facts, noise) > FAR_NOISY, "pixels.noisy", what, FAR_NOISY)
 
 
-def _far(facts: Facts, name: str) -> NDArray[np.float64]:
+def _far(facts: Facts, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each sample is from the median, on a logarithmic scale, in robust standard deviations."""
-    values, sound = np.log(facts.scan.rows[name].astype(np.float64) + 1.0), facts.sound
+    sound, logs = facts.sound, np.log(values)
     if len(sound) < FEWEST:
         return np.zeros(len(values))
-    middle = np.median(values[sound])
-    spread = 1.4826 * float(np.median(np.abs(values[sound] - middle)))
-    return (values - middle) / max(spread, 0.05)
+    middle = np.median(logs[sound])
+    spread = 1.4826 * float(np.median(np.abs(logs[sound] - middle)))
+    return (logs - middle) / max(spread, 0.05)
 
 
-def _unusual(
-    facts: Facts, hit: NDArray[np.bool_], rule: str, what: tuple[str, str], limit: float
-) -> Iterator[Finding]:
+def _unusual(facts: Facts, hit: NDArray[np.bool_], rule: str, what: tuple[str, str], limit: float) -> Iterator[Finding]:
     """A finding about sound pictures that are not of one shade, unless many are like that."""
     places = facts.where(hit & (facts.scan.rows["contrast"] >= CONSTANT))
-    if len(facts.sound) >= FEWEST and len(places) <= max(1, _UNUSUAL_SHARE * len(facts.sound)):
+    if len(facts.sound) >= FEWEST and len(places) <= max(_UNUSUAL_COUNT, _UNUSUAL_SHARE * len(facts.sound)):
         remedy = "look at them, and leave out those that show too little"
         yield from about(facts, places, rule=rule, severity="warning", what=what, remedy=remedy, limit=limit)
 
