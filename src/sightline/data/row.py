@@ -47,7 +47,7 @@ ROW = np.dtype(
 """Of one sample:
 
 - ``sha256`` of the bytes of its file (of an array: of its pixels), ``bytes`` and ``modified``: its size and time;
-- ``pixels``: a hash that equal decoded, upright pixels share, whatever the file; ``signature``: near for pictures that are alike;
+- ``pixels``: a hash that equal decoded, upright pixels share; ``signature``: near for pictures that are alike;
 - ``width`` and ``height`` of the upright image, ``gray``: it has no color;
 - of the file: ``fault`` (a place in ``KINDS``), ``format`` (in ``FORMATS``), ``mode`` (in ``MODES``), ``frames``, EXIF
   ``orientation``, ``deep`` (more than 8 bits a channel), ``alpha``;

@@ -38,6 +38,11 @@ class Intake:
     excluded: dict[str, Any]
     """File, checksum and count of the images that ``data.exclude`` left out; empty where it names none."""
 
+    def noted(self) -> dict[str, Any]:
+        """What a run keeps of it."""
+        found = [f"{finding.severity}: {finding.message} ({finding.rule})" for finding in self.findings]
+        return {"skipped": self.skipped, "excluded": self.excluded, "findings": found}
+
 
 def take_in(config: RunConfig, say: Say) -> Intake:
     """Read the data; refuse damaged images, or leave them out where the settings say so; apply the quick rules.

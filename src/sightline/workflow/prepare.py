@@ -80,9 +80,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         weights_report=report,
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
-        skipped=taken.skipped,
-        excluded=taken.excluded,
-        findings=[f"{found.severity}: {found.message} ({found.rule})" for found in taken.findings],
+        **taken.noted(),
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")

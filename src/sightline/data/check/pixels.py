@@ -19,6 +19,8 @@ FAR_BLURRED, FAR_NOISY = 5.0, 6.0
 """How far from the median a picture must be to stand out, in robust standard deviations (1.4826 times the median
 absolute deviation; Hampel, 1974). Of 2,527 photos of trash, 364 of blood cells and 70,000 drawings of clothes, all
 sound, the farthest are at 4.5 and 5.7."""
+_LEAST_SPREAD = 0.2
+"""Robust standard deviation of a logarithm below which it is not believed: where all are alike, a third is not far."""
 FEWEST = 20
 """Pictures that it takes to say what is usual."""
 _UNUSUAL_COUNT, _UNUSUAL_SHARE = 5, 0.02
@@ -126,7 +128,7 @@ def _far(facts: Facts, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros(len(values))
     middle = np.median(logs[sound])
     spread = 1.4826 * float(np.median(np.abs(logs[sound] - middle)))
-    return (logs - middle) / max(spread, 0.05)
+    return (logs - middle) / max(spread, _LEAST_SPREAD)
 
 
 def _unusual(facts: Facts, hit: NDArray[np.bool_], rule: str, what: tuple[str, str], limit: float) -> Iterator[Finding]:
