@@ -99,7 +99,7 @@ def test_names_of_any_length_and_script_work(album, checked):
         photo(len(name)).save(album / "cat" / name)
     assert checked(album) == {}
     photo(900).save(album / "cat" / "line\nbreak.jpg")
-    with open(os.fsencode(album / "cat") + b"/bad\xff.jpg", "wb") as file:
+    with Path(os.fsdecode(os.fsencode(album / "cat") + b"/bad\xff.jpg")).open("wb") as file:
         photo(901).save(file, "JPEG")
     found = checked(album)["files.names"]
     assert found.severity == "note" and set(found.paths) == {"cat/bad\\udcff.jpg", "cat/line\\nbreak.jpg"}

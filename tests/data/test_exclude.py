@@ -1,6 +1,7 @@
 """Images that a table names take no part, and a table that does not fit is refused."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_the_quarantine_of_a_check_is_what_is_left_out(album, tmp_path):
 
 def test_names_that_are_no_text_find_their_way_back(album, tmp_path):
     for name in (b"/bad\xff.jpg", b"/line\nbreak.jpg", b'/a,"b".jpg'):
-        with open(os.fsencode(album / "cat") + name, "wb") as file:
+        with Path(os.fsdecode(os.fsencode(album / "cat") + name)).open("wb") as file:
             file.write(b"")
     samples = read(album)
     write_quarantine(tmp_path / "q.csv", check(Facts(samples, scan(samples))), samples)

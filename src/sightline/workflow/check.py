@@ -20,7 +20,7 @@ from sightline.errors import ConfigError, DataError, SplitError, shortened
 from sightline.evaluation.check_page import check_page
 from sightline.files import whole_file, write_json
 from sightline.findings import Finding
-from sightline.workflow.intake import look_at, needed, read_data
+from sightline.workflow.intake import left_out, look_at, needed, read_data
 from sightline.workflow.say import Say
 
 SETTINGS = ("data.reader", "data.root", "data.exclude", "data.max_pixels", "data.val", "data.test")
@@ -78,7 +78,7 @@ def examine(data: str, *, settings: list[str] | None = None, say: Say | None = N
             raise  # a mistake in the command, not in the data
         return Checked(name, [_unusable(error)], {}, None)
     if without:
-        say.note(f"left out {without['count']} images that {config.exclude} names")
+        say.note(left_out(without))
     facts = Facts(samples, look_at(samples, say, config.max_pixels), needed(config))
     say.note(f"{len(samples)} images in {len(samples.classes)} classes")
     return Checked(name, check(facts), statistics(facts), samples)

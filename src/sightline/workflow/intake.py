@@ -55,7 +55,7 @@ def take_in(config: RunConfig, say: Say) -> Intake:
     if samples.ignored:
         say.note(f"passed over {len(samples.ignored)} files that are no images: {shortened(samples.ignored)}")
     if without:
-        say.note(f"left out {without['count']} images that {config.data.exclude} names")
+        say.note(left_out(without))
     nameless = np.flatnonzero(samples.labels < 0)
     if len(nameless):
         raise DataError(
@@ -94,6 +94,11 @@ def read_data(config: DataConfig) -> tuple[Samples, dict[str, Any]]:
     kept = excluded(samples, config.exclude)
     count = len(samples) - len(kept)
     return kept, {"file": config.exclude, "sha256": sha256_of(Path(config.exclude).expanduser()), "count": count}
+
+
+def left_out(without: dict[str, Any]) -> str:
+    """What ``read_data`` left out, in a line."""
+    return f"left out {without['count']} image{'' if without['count'] == 1 else 's'} that {without['file']} names"
 
 
 def needed(config: DataConfig) -> int:
