@@ -184,6 +184,8 @@ def _frames(image: Image.Image) -> int:
 
 def _orientation(image: Image.Image) -> int:
     orientation = None
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
+        return 1  # looking for a tag that is nowhere takes as long as opening the file
     with contextlib.suppress(Exception):  # a damaged block makes Pillow raise nearly anything
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     return orientation if orientation in _TURNS else 1

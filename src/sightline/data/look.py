@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.data.image import decode
-from sightline.data.measure import Copy, measure, reduced
+from sightline.data.measure import luma_of, measure, reduced
 from sightline.data.row import FORMATS, KINDS, MODES, ROW
 from sightline.data.signature import signatures_of
 from sightline.errors import ImageError
@@ -56,28 +56,28 @@ def cores() -> int:
 
 def _facts(paths: Sequence[str], most_pixels: int) -> Looked:
     rows, faults = np.zeros(len(paths), ROW), dict[int, str]()
-    alike: dict[tuple[int, ...], list[tuple[int, Copy]]] = {}
+    alike: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = {}
     for place, path in enumerate(paths):
         row = rows[place]
         row["bytes"], row["modified"] = state_of(path)
         try:
-            copy = _one(path, row, most_pixels)
+            small = _one(path, row, most_pixels)
         except OSError as error:
             row["fault"], faults[place] = KINDS.index("unreadable"), error.strerror or str(error)
         except ImageError as error:
             row["fault"], faults[place] = KINDS.index(error.kind), str(error.got)
         else:
-            alike.setdefault(copy.pixels.shape, []).append((place, copy))
+            alike.setdefault(small.shape, []).append((place, small))
     for group in alike.values():
-        places, luma = [place for place, _ in group], np.stack([copy.luma for _, copy in group])
-        measured = rows[places]
-        measure(np.stack([copy.pixels for _, copy in group]), luma, measured)
+        places, pixels = [place for place, _ in group], np.stack([small for _, small in group])
+        measured, luma = rows[places], luma_of(pixels)
+        measure(pixels, luma, measured)
         measured["signature"] = signatures_of(luma)
         rows[places] = measured
     return Looked(rows, faults)
 
 
-def _one(path: str, row: np.void, most_pixels: int) -> Copy:
+def _one(path: str, row: np.void, most_pixels: int) -> NDArray[np.uint8]:
     """Fill in what a file says of itself, and give the reduced copy of its picture."""
     with open(path, "rb") as file:  # noqa: PTH123
         raw = file.read()
@@ -87,10 +87,10 @@ def _one(path: str, row: np.void, most_pixels: int) -> Copy:
     row["format"], row["mode"] = _code(found.format, FORMATS), _code(found.mode, MODES)
     row["frames"], row["orientation"], row["deep"] = found.frames, found.orientation, found.deep
     row["alpha"] = found.image.has_transparency_data
-    copy = reduced(found.image)
-    row["pixels"] = np.frombuffer(copy.digest, np.uint8)
-    row["gray"] = copy.pixels.ndim == 2
-    return copy
+    small, digest = reduced(found.image)
+    row["pixels"] = np.frombuffer(digest, np.uint8)
+    row["gray"] = small.ndim == 2
+    return small
 
 
 def _code(word: str, words: tuple[str, ...]) -> int:

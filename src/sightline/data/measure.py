@@ -2,7 +2,6 @@
 
 import hashlib
 import struct
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,39 +18,25 @@ _ROWS = 8
 _SAMPLED = 32
 """Histograms are taken over at least this many places along each axis, where there are as many."""
 _LEVELS = np.arange(256, dtype=np.float64)
-_RED, _GREEN, _BLUE, _HALF = 19595, 38470, 7471, 0x8000
-"""Luma in 1/65536: ITU-R BT.601, as Pillow has it."""
+_SHARES, _HALF = (77, 150, 29), 128
 
 
-class Copy(NamedTuple):
-    """A small copy of a picture."""
+def reduced(image: Image.Image) -> tuple[NDArray[np.uint8], bytes]:
+    """A small copy of an upright picture, ``[h, w]`` where it has no color and else ``[h, w, 3]``, and a hash.
 
-    pixels: NDArray[np.uint8]
-    """``[h, w]`` where the picture has no color, else ``[h, w, 3]``."""
-    luma: NDArray[np.uint8]
-    """``[h, w]``."""
-    digest: bytes
-    """16 bytes, equal for pictures with equal pixels, whatever file they came from."""
-
-
-def reduced(image: Image.Image) -> Copy:
-    """A small copy of an upright picture.
-
-    The hash is taken from the size, the small copy and some rows at full size, which is a fraction of the work of
-    hashing every pixel: pictures that differ in next to nothing may share it, so that whoever must be sure compares
-    the pixels of those few.
+    The hash has 16 bytes, equal for pictures with equal pixels, whatever file they came from. It is taken from the
+    size, the small copy and some rows at full size, which is a fraction of the work of hashing every pixel: pictures
+    that differ in next to nothing may share it, so that whoever must be sure compares the pixels of those few.
     """
     plain = image if image.mode in ("L", "RGB") and "transparency" not in image.info else to_color(image, "rgb")
     width, height = plain.size
     factors = _factors(width, height)
     whole = factors == (1, 1)
-    little = plain if whole else plain.reduce(factors)
-    small = np.asarray(little)
-    rows = np.zeros(0, np.uint8) if whole else np.asarray(plain.resize((width, _ROWS), Image.Resampling.NEAREST))
+    small = np.asarray(plain if whole else plain.reduce(factors))
     if small.ndim == 3 and _is_gray(small) and (whole or _bands_equal(plain)):
-        small, rows = np.ascontiguousarray(small[:, :, 0]), rows[:, :, 0] if rows.ndim == 3 else rows
-    luma = small if small.ndim == 2 else np.asarray(little.convert("L"))
-    return Copy(small, luma, pixel_hash(small, (height, width), rows.tobytes()))
+        plain, small = plain.getchannel(0), np.ascontiguousarray(small[:, :, 0])
+    rows = b"" if whole else plain.resize((width, _ROWS), Image.Resampling.NEAREST).tobytes()
+    return small, pixel_hash(small, (height, width), rows)
 
 
 def _factors(width: int, height: int) -> tuple[int, int]:
@@ -62,7 +47,8 @@ def _factors(width: int, height: int) -> tuple[int, int]:
 
 
 def _is_gray(pixels: NDArray[np.uint8]) -> bool:
-    return bool(is_gray(pixels[None, ::8, ::8])[0] and is_gray(pixels[None])[0])
+    few = pixels[::16, ::16]  # nearly always enough to see that there is color
+    return bool((few[..., 0] == few[..., 2]).all() and is_gray(pixels[None])[0])
 
 
 def pixel_hash(small: NDArray[np.uint8], size: tuple[int, int], rows: bytes = b"") -> bytes:
@@ -80,11 +66,13 @@ def is_gray(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def luma_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures ``[n, h, w, 3]`` in gray, as Pillow makes them gray; those without color as they are."""
+    """Pictures ``[n, h, w, 3]`` in gray (ITU-R BT.601 in 1/256, rounded); those without color as they are."""
     if pixels.ndim == 3:
         return pixels
-    wide = pixels.astype(np.uint32)
-    return ((wide[..., 0] * _RED + wide[..., 1] * _GREEN + wide[..., 2] * _BLUE + _HALF) >> 16).astype(np.uint8)
+    total = np.full(pixels.shape[:3], _HALF, np.uint16)
+    for channel, share in enumerate(_SHARES):
+        total += np.multiply(pixels[..., channel], np.uint16(share), dtype=np.uint16)
+    return (total >> 8).astype(np.uint8)
 
 
 def measure(pixels: NDArray[np.uint8], luma: NDArray[np.uint8], rows: NDArray[np.void]) -> None:

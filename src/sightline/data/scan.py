@@ -115,17 +115,18 @@ def _scan_arrays(pixels: NDArray[np.uint8], rows: NDArray[np.void], progress: Pr
         here["sha256"] = _digests(hashlib.sha256(image.tobytes()).digest() for image in part)
         if large:
             copies = [reduced(Image.fromarray(image)) for image in part]
-            here["pixels"] = _digests(copy.digest for copy in copies)
-            for row, copy in enumerate(copies):
-                _measure(copy.pixels[None], copy.luma[None], here[row : row + 1])
+            here["pixels"] = _digests(digest for _, digest in copies)
+            for row, (small, _) in enumerate(copies):
+                _measure(small[None], here[row : row + 1])
         else:
             here["pixels"] = _small_hashes(part)
-            _measure(part, luma_of(part), here)
+            _measure(part, here)
         if progress is not None:
             progress(min(start + step, len(pixels)), len(pixels))
 
 
-def _measure(pixels: NDArray[np.uint8], luma: NDArray[np.uint8], rows: NDArray[np.void]) -> None:
+def _measure(pixels: NDArray[np.uint8], rows: NDArray[np.void]) -> None:
+    luma = luma_of(pixels)
     measure(pixels, luma, rows)
     rows["signature"] = signatures_of(luma)
 
