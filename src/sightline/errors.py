@@ -88,6 +88,9 @@ class DataError(SightlineError):
 class ImageError(DataError):
     """One image file cannot be decoded."""
 
+    kind = "damaged"
+    """What is the matter with it, in a word: empty, unknown, truncated, large, range, or damaged in some other way."""
+
 
 class SplitError(DataError):
     """The parts cannot be made, or do not agree."""

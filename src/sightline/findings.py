@@ -20,9 +20,17 @@ class Finding:
     """What to do about it."""
     paths: tuple[str, ...] = ()
     """The files concerned, relative to the data folder."""
+    leave_out: tuple[str, ...] | None = None
+    """Of these files, those that a training should do without; none given: all of them, unless it is only a note."""
     evidence: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """The numbers behind the message, for programs."""
 
+    def quarantined(self) -> tuple[str, ...]:
+        """The files that a training should do without."""
+        if self.leave_out is not None:
+            return self.leave_out
+        return () if self.severity == "note" else self.paths
+
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary with every field."""
-        return dataclasses.asdict(self) | {"paths": list(self.paths)}
+        return dataclasses.asdict(self) | {"paths": list(self.paths), "leave_out": list(self.quarantined())}

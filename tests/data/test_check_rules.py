@@ -1,78 +1,113 @@
-"""What ``check`` finds in a data set."""
+"""What ``check`` finds in data sets as a whole: the order, copies, statistics, and nothing false on real ones."""
 
-import dataclasses
+import shutil
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from sick_photos import photo
+from sightline.data.check.facts import Facts
 from sightline.data.check.rules import RULES, check
+from sightline.data.check.statistics import statistics
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import scan
 
 
 def found(samples):
-    return [(finding.severity, finding.rule, finding.message) for finding in check(samples, scan(samples))]
+    return [(finding.severity, finding.rule, finding.paths) for finding in check(Facts(samples, scan(samples)))]
 
 
-def distinct(count):
-    return np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2)
+def pictures(count):
+    return np.stack([np.asarray(photo(number, (24, 24))) for number in range(count)])
 
 
-def test_nothing_is_found_in_a_sound_data_set(tmp_path, image_folder):
-    assert found(read(image_folder(tmp_path, {"cat": 3, "dog": 3}))) == []
+def test_errors_come_first_and_carry_the_name_of_a_rule(album):
+    (album / "cat" / "notes.txt").write_text("hello")
+    Image.new("RGB", (160, 120), "red").save(album / "cat" / "red.png")
+    (album / "cat" / "empty.png").touch()
+    told = found(read(album))
+    assert [severity for severity, _, _ in told] == ["error", "warning", "note"]
+    assert {rule for _, rule, _ in told} <= set(RULES)
 
 
-def test_errors_come_first_and_name_files_numbers_and_remedies(tmp_path, image_folder):
-    image_folder(tmp_path, {"cat": 3, "dog": 2})
-    (tmp_path / "cat" / "notes.txt").write_text("hello")
-    (tmp_path / "cat" / "empty.png").write_bytes(b"")
-    samples = read(tmp_path)
-    findings = check(samples, scan(samples))
-    assert [(finding.severity, finding.rule, finding.message) for finding in findings] == [
-        ("error", "files.damaged", "cat/empty.png cannot be decoded: 0 bytes"),
-        ("error", "labels.few", "class 'dog' has 2 images; a split needs 3"),
-        ("note", "files.ignored", "1 files are no images and were passed over: cat/notes.txt"),
-    ]
-    assert findings[0].paths == ("cat/empty.png",) and findings[0].remedy.endswith("-s data.on_error=skip")
-    assert findings[1].evidence == {"class": "dog", "count": 2}
+def test_the_same_pixels_under_two_labels_whatever_the_file(album):
+    with Image.open(album / "cat" / "000.jpg") as image:
+        image.save(album / "dog" / "copy.png")
+    assert found(read(album)) == [("warning", "duplicates.two_labels", ("cat/000.jpg", "dog/copy.png"))]
 
 
-def test_small_classes_do_not_matter_where_parts_are_given():
-    assert found(Samples.from_arrays(distinct(4), ["a", "b", "a", "b"], parts=["train", "train", "val", "val"])) == []
+def test_the_same_pixels_in_two_parts():
+    pixels = pictures(8)
+    pixels[6] = pixels[0]
+    samples = Samples.from_arrays(pixels, ["a", "b"] * 4, parts=["train"] * 4 + ["test"] * 4, name="x")
+    (finding,) = check(Facts(samples, scan(samples)))
+    assert (finding.severity, finding.rule, finding.paths) == ("error", "duplicates.across_parts", ("x#0", "x#6"))
+    assert finding.quarantined() == ("x#0",), "the copy in the part that measures stays"
+    assert "x#0 (train, a) = x#6 (test, a)" in finding.message
 
 
-def test_empty_files_are_damaged_and_not_copies_of_each_other(tmp_path, image_folder):
-    image_folder(tmp_path, {"cat": 3, "dog": 3})
+def test_copies_with_one_label_in_one_part_count_twice():
+    pixels = pictures(6)
+    pixels[2] = pixels[0]
+    samples = Samples.from_arrays(pixels, ["a", "b"] * 3, name="x")
+    assert found(samples) == [("warning", "duplicates.one_part", ("x#0", "x#2"))]
+
+
+def test_damaged_files_are_not_copies_of_each_other(album):
     for name in ("cat", "dog"):
-        (tmp_path / name / "empty.png").write_bytes(b"")
-    assert [rule for _, rule, _ in found(read(tmp_path))] == ["files.damaged", "files.damaged"]
+        (album / name / "empty.png").touch()
+    assert [rule for _, rule, _ in found(read(album))] == ["files.empty"]
 
 
-def test_findings_carry_the_name_of_their_rule(tmp_path, image_folder):
-    image_folder(tmp_path, {"cat": 2, "dog": 3})
-    (tmp_path / "cat" / "x.png").write_bytes(b"")
-    (tmp_path / "cat" / "x.txt").write_text("")
-    (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
+def test_statistics_against_numpy():
+    pixels = np.random.default_rng(0).integers(0, 200, (12, 20, 24, 3), dtype=np.uint8)
+    samples = Samples.from_arrays(pixels, ["a", "b", "b"] * 4)
+    told = statistics(Facts(samples, scan(samples)))
+    scaled = pixels / 255.0
+    for channel, figures in enumerate(told["channels"]):
+        assert figures["mean"] == pytest.approx(scaled[..., channel].mean(), abs=1e-5)
+        assert figures["std"] == pytest.approx(scaled[..., channel].std(), abs=1e-5)
+        assert figures["variance"] == pytest.approx(scaled[..., channel].var(), abs=1e-5)
+        each = np.median(pixels[..., channel].reshape(12, -1), axis=1)
+        assert figures["median"] == pytest.approx(np.median(each) / 255, abs=2 / 255)
+    assert told["classes"] == {"a": 4, "b": 8} and told["balance"]["ratio"] == 2
+    assert told["width"] == {"min": 24, "median": 24, "max": 24} and told["aspect"]["median"] == 1.2
+
+
+def test_statistics_of_nothing_but_damage(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").touch()
     samples = read(tmp_path)
-    assert {finding.rule for finding in check(samples, scan(samples))} <= set(RULES)
+    told = statistics(Facts(samples, scan(samples)))
+    assert told["images"] == 2 and told["decoded"] == 0 and "width" not in told
 
 
-def test_a_group_in_two_parts():
-    samples = Samples.from_arrays(distinct(6), ["a", "b"] * 3, parts=["train"] * 4 + ["test"] * 2, name="x")
-    groups = dataclasses.replace(
-        samples, groups=np.array([0, 0, 1, 1, 1, 2], np.int32), group_names=("ann", "bob", "cy")
-    )
-    assert found(groups) == [("warning", "groups.across_parts", "group 'bob' lies in several parts: train 2, test 1")]
-    healthy = dataclasses.replace(groups, groups=np.array([0, 0, 1, 1, 2, 2], np.int32))
-    assert found(healthy) == []
+def test_trashnet_has_three_pairs_under_two_labels_and_nothing_else(shared_data: Path):
+    samples = read(shared_data / "trashnet-384x288.zip")
+    findings = {finding.rule: finding for finding in check(Facts(samples, scan(samples)))}
+    assert set(findings) == {"duplicates.two_labels", "labels.unequal", "files.ignored"}
+    pairs = {tuple(Path(path).stem for path in pair) for pair in findings["duplicates.two_labels"].evidence["groups"]}
+    assert pairs == {("glass176", "plastic152"), ("glass115", "metal91"), ("glass389", "plastic332")}
+    assert findings["labels.unequal"].severity == "note"
 
 
-def test_a_file_that_is_not_the_one_that_the_table_states():
-    samples = Samples.from_arrays(distinct(6), ["a", "b"] * 3, name="x")
-    stated = scan(samples).rows["sha256"].copy()
-    assert found(dataclasses.replace(samples, checksums=stated)) == []
-    stated[4, 0] ^= 1
-    stated[5] = 0  # none is stated
-    assert found(dataclasses.replace(samples, checksums=stated)) == [
-        ("error", "files.changed", "1 files are not those that the split was made with: x#4")
-    ]
+def test_fashion_mnist_has_no_finding_but_its_license(shared_data: Path):
+    assert [rule for _, rule, _ in found(read(shared_data / "fashion-mnist"))] == ["files.ignored"]
+
+
+def test_blood_cells_in_class_folders_have_no_finding(shared_data: Path, tmp_path: Path):
+    with zipfile.ZipFile(shared_data / "bccd-voc.zip") as archive:
+        archive.extractall(tmp_path)
+    images = {path.stem: path for path in tmp_path.rglob("*.jpg")}
+    for note in tmp_path.rglob("*.xml"):
+        cells = {cell.findtext("name") for cell in ElementTree.parse(note).iter("object")}
+        folder = tmp_path / "cells" / ("platelets" if "Platelets" in cells else "none")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images[note.stem], folder)
+    assert found(read(tmp_path / "cells")) == []

@@ -57,6 +57,12 @@ class DataConfig:
     """Use only this many training samples: the first ones after the seeded shuffle."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do about images that cannot be decoded: stop and name them, or leave them out and list them."""
+    exclude: str = ""
+    """CSV with a path column (such as check's quarantine.csv): the images to leave out. Empty: none."""
+    check: Literal["stop", "warn", "off"] = "stop"
+    """What a training does about errors that the check finds: stop and name them, tell them and go on, or not look."""
+    max_pixels: Annotated[int, Ge(1), Le(178_956_970)] = 178_956_970
+    """Images with more pixels than this count as damaged and are not decoded; the default is the decoder's limit."""
     image_size: Positive | Literal["auto"] = "auto"
     """Side of the square the model sees, in pixels; auto: the model's own size, or that of small images."""
     color: Literal["auto", "rgb", "gray"] = "auto"

@@ -1,10 +1,12 @@
 """From the bytes of a file to 8-bit pixels: the only place that decodes images."""
 
 import contextlib
+import dataclasses
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -29,11 +31,36 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """How to undo each EXIF orientation."""
+_NO_RANGE = ("I", "F", "LAB")
 
 
 def is_image_name(name: str) -> bool:
     """Whether a file name ends like an image and is not hidden."""
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+MOST_PIXELS = 178_956_970
+"""Pixels above which Pillow refuses to decode an image: a small file could fill the memory."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Decoded:
+    """A picture and what is known of the file that it came from."""
+
+    image: Image.Image
+    """The picture, upright."""
+    format: str
+    """Name of its decoder: JPEG, PNG, …"""
+    mode: str
+    """How the file holds a pixel: RGB, L, CMYK, P, …"""
+    frames: int
+    """Pictures in the file; more than one where it is animated or has pages."""
+    orientation: int
+    """The EXIF orientation, 1 where there is none."""
+    deep: bool
+    """Whether a channel has more than 8 bits in the file."""
 
 
 def read_image(source: Path | bytes, name: str = "") -> Image.Image:
@@ -50,18 +77,69 @@ def read_image(source: Path | bytes, name: str = "") -> Image.Image:
         raw = source.read_bytes() if isinstance(source, Path) else source
     except OSError as error:
         raise ImageError(f"cannot read {label}", got=error.strerror or str(error)) from error
+    return _opened(raw, label, _whole)
+
+
+def decode(raw: bytes, name: str = "image", most_pixels: int = MOST_PIXELS) -> Decoded:
+    """Decode as ``read_image`` does, and tell what the file is.
+
+    Raises:
+        ImageError: damaged, of more pixels than ``most_pixels``, or of pixels without an agreed range.
+    """
+    return _opened(raw, name, lambda image: _examined(image, name, most_pixels))
+
+
+def _opened(raw: bytes, label: str, use: Callable[[Image.Image], _Result]) -> _Result:
+    """What ``use`` makes of an image whose header was read; decoders' errors become ours."""
     if not raw:
-        raise ImageError(f"{label} is empty", got="0 bytes", hint="remove the file or restore it from its source")
+        hint = "remove the file or restore it from its source"
+        raise _fault("empty", f"{label} is empty", got="0 bytes", hint=hint)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(raw))
-            image.load()
-            return upright(image)
+            return use(Image.open(io.BytesIO(raw)))
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{label} is not an image", got=f"{len(raw)} bytes that no decoder knows") from error
+        got = f"{len(raw)} bytes that no decoder knows"
+        raise _fault("unknown", f"{label} is not an image", got=got) from error
+    except Image.DecompressionBombError as error:
+        raise _fault("large", f"{label} has too many pixels", got=f"more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:  # damaged files make decoders raise nearly anything, RuntimeError and struct.error too
-        raise ImageError(f"{label} cannot be decoded", got=_reason(error)) from error
+        kind = "truncated" if "truncated" in str(error).lower() else "damaged"
+        raise _fault(kind, f"{label} cannot be decoded", got=_reason(error)) from error
+
+
+def _fault(kind: str, what: str, got: str, hint: str = "") -> ImageError:
+    error = ImageError(what, got=got, hint=hint)
+    error.kind = kind
+    return error
+
+
+def _whole(image: Image.Image) -> Image.Image:
+    image.load()
+    return upright(image)
+
+
+def _examined(image: Image.Image, label: str, most_pixels: int) -> Decoded:
+    width, height = image.size
+    if width * height > most_pixels:
+        got = f"{width} x {height} pixels, more than {most_pixels:,}"
+        raise _fault("large", f"{label} has too many pixels", got=got)
+    tiles = getattr(image, "tile", None)  # a tile says how the decoder finds the pixels
+    raw_mode = str(tiles[0][3]) if tiles else ""
+    image.load()
+    if image.mode in _NO_RANGE:
+        to_color(image.crop((0, 0, 1, 1)), "gray")  # raises
+    orientation = _orientation(image)
+    return Decoded(
+        image=image if orientation == 1 else upright(image),
+        format=image.format or "",
+        mode=image.mode,
+        frames=_frames(image),
+        orientation=orientation,
+        deep=image.mode.startswith("I;16") or ";16" in raw_mode,
+    )
 
 
 def to_color(image: Image.Image, color: Color) -> Image.Image:
@@ -72,8 +150,10 @@ def to_color(image: Image.Image, color: Color) -> Image.Image:
     """
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F", "LAB"):
-        raise ImageError("pixels have no agreed range", got=f"mode {image.mode}", allowed=["8 or 16 bits a channel"])
+    if image.mode in _NO_RANGE:
+        error = ImageError("pixels have no agreed range", got=f"mode {image.mode}", allowed=["8 or 16 bits a channel"])
+        error.kind = "range"
+        raise error
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")
@@ -86,15 +166,29 @@ def upright(image: Image.Image) -> Image.Image:
 
     An EXIF block that cannot be parsed counts as none.
     """
-    orientation = None
-    with contextlib.suppress(Exception):  # a damaged block makes Pillow raise nearly anything
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    if orientation not in _TURNS:
+    orientation = _orientation(image)
+    if orientation == 1:
         return image
     turned = image.transpose(_TURNS[orientation])
     for block in ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"):
         turned.info.pop(block, None)
     return turned
+
+
+def _frames(image: Image.Image) -> int:
+    """Pictures in the file. Cameras put a preview beside the picture (MPO): that counts as none."""
+    with contextlib.suppress(Exception):  # later pictures may be damaged where the first one, which is used, is sound
+        return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    return 1
+
+
+def _orientation(image: Image.Image) -> int:
+    orientation = None
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
+        return 1  # looking for a tag that is nowhere takes as long as opening the file
+    with contextlib.suppress(Exception):  # a damaged block makes Pillow raise nearly anything
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    return orientation if orientation in _TURNS else 1
 
 
 def _reason(error: BaseException) -> str:

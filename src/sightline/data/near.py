@@ -1,12 +1,11 @@
 """Pictures that are in a data set more than once: exact copies, near-duplicates, mirror images.
 
-Equal signatures are suspected of being exact copies and decoded to make sure. ``lookalikes`` suspects near-duplicates,
+Exact copies have one hash of their decoded pixels. ``lookalikes`` suspects near-duplicates,
 ``alignment`` looks at both. Nothing is reported on the word of a hash.
 """
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 
 from sightline.data.alignment import Field, Likeness, compare, square_of
 from sightline.data.derive import image_of
-from sightline.data.image import to_color
 from sightline.data.lookalikes import LOOKS, Candidates, candidates, cores
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
-from sightline.data.signature import SIGNATURE, contrast
+from sightline.data.signature import contrast
 
 KINDS = ("exact", "near", "mirrored")
 """How two pictures can be the same one; a kind is stored as its place in this tuple."""
@@ -36,7 +34,6 @@ color 0.89 and worst 0.34; different bottles in one pose had gray 0.97 or less, 
 those of ``benchmarks/near_duplicates.py``."""
 
 _CHUNK = 128
-_LOOKS_EQUAL = np.dtype([("width", np.int32), ("height", np.int32), ("signature", SIGNATURE)])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +102,7 @@ def families(pairs: Pairs, count: int, kinds: tuple[str, ...] = KINDS) -> NDArra
 def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pairs:
     sound = np.ones(len(samples), np.bool_)
     sound[list(scan.faults)] = False
-    exact = list(_exact_copies(samples, scan, np.flatnonzero(sound)))
+    exact = list(_exact_copies(scan, np.flatnonzero(sound)))
     for _, copy in exact:
         sound[copy] = False  # its original speaks for it
     large = np.minimum(scan.rows["width"], scan.rows["height"]) >= SMALLEST
@@ -127,22 +124,12 @@ def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pair
     )
 
 
-def _exact_copies(samples: Samples, scan: Scan, sound: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def _exact_copies(scan: Scan, sound: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """An original and a copy of it, for every copy: equal decoded pixels, whatever the files are."""
-    keys = np.zeros(len(sound), _LOOKS_EQUAL)
-    for name in _LOOKS_EQUAL.names or ():
-        keys[name] = scan.rows[name][sound]
-    for members in _groups(keys.view(np.dtype((np.void, _LOOKS_EQUAL.itemsize)))):
-        places = sound[members]
-        files = [scan.sha256(int(place)) for place in places]
-        digests = (
-            {} if len(set(files)) == 1 else _pixel_digests(samples, dict(zip(files, places.tolist(), strict=True)))
-        )
-        originals: dict[str, int] = {}
-        for place, file in zip(places.tolist(), files, strict=True):
-            original = originals.setdefault(digests.get(file, ""), place)
-            if original != place:
-                yield original, place
+    keys = np.ascontiguousarray(scan.rows["pixels"][sound]).view("V16").reshape(-1)
+    for members in _groups(keys):
+        places = sound[members].tolist()
+        yield from ((places[0], place) for place in places[1:])
 
 
 def _groups(keys: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
@@ -152,18 +139,6 @@ def _groups(keys: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
     ends = np.cumsum(counts)
     for number in np.flatnonzero(counts > 1):
         yield order[ends[number] - counts[number] : ends[number]]
-
-
-def _pixel_digests(samples: Samples, files: dict[str, int]) -> dict[str, str]:
-    """Checksum of the decoded pixels of each distinct file."""
-
-    def digest(place: int) -> str:
-        image = image_of(samples, place)
-        pixels = image.tobytes() if samples.pixels is not None else to_color(image, "rgb").tobytes()
-        return hashlib.sha256(pixels).hexdigest()
-
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        return dict(zip(files, pool.map(digest, files.values()), strict=True))
 
 
 def _confirmed(

@@ -12,7 +12,8 @@ from sightline.errors import RunError
 from sightline.evaluation.page.confusion import class_section, confusion_section
 from sightline.evaluation.page.dataset import data_section
 from sightline.evaluation.page.markup import name, text
-from sightline.evaluation.page.mistakes import Picture, mistakes_section
+from sightline.evaluation.page.mistakes import mistakes_section
+from sightline.evaluation.page.picture import Picture
 from sightline.evaluation.page.result import headline, key_figures, no_evaluation
 from sightline.evaluation.page.settings import again_section, duration, settings_section
 from sightline.evaluation.page.shell import document

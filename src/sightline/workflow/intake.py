@@ -1,40 +1,63 @@
 """Reading a data set and looking at every image of it, before anything else is done with it."""
 
+import dataclasses
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from sightline.config import RunConfig
+from sightline.data.check.facts import Facts
+from sightline.data.check.rules import QUICK, check
+from sightline.data.config import DataConfig
+from sightline.data.exclude import excluded
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan, scan
 from sightline.data.split import refuse_stated_changes
-from sightline.errors import DataError, shortened
+from sightline.errors import ConfigError, DataError, shortened
+from sightline.files import sha256_of
+from sightline.findings import Finding
 from sightline.workflow.say import Say
 
-
-def look_at(samples: Samples, say: Say) -> Scan:
-    """Decode and hash every sample, with a bar."""
-    with say.progress("looking at every image") as progress:
-        return scan(samples, progress)
+_TOLD_ELSEWHERE = {"files.ignored", "labels.few"}
+"""Rules that say nothing to a training: it tells the one itself, and the split decides about the other."""
 
 
-def faults_of(samples: Samples, facts: Scan) -> list[str]:
-    """The images that cannot be decoded, each with the reason."""
-    return [f"{samples.paths[index]}: {why}" for index, why in sorted(facts.faults.items())]
+@dataclasses.dataclass(frozen=True, eq=False)
+class Intake:
+    """What a data set gave."""
+
+    samples: Samples
+    """The samples that take part."""
+    facts: Scan
+    """The facts about them."""
+    skipped: list[str]
+    """Images that were left out because they cannot be decoded, each with the reason."""
+    findings: list[Finding]
+    """What the quick rules of the check found among the samples."""
+    excluded: dict[str, Any]
+    """File, checksum and count of the images that ``data.exclude`` left out; empty where it names none."""
+
+    def noted(self) -> dict[str, Any]:
+        """What a run keeps of it."""
+        found = [f"{finding.severity}: {finding.message} ({finding.rule})" for finding in self.findings]
+        return {"skipped": self.skipped, "excluded": self.excluded, "findings": found}
 
 
-def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
-    """Read the data; refuse damaged images, or leave them out where the settings say so.
-
-    Returns:
-        The samples, the facts about them, and the images that were left out with the reason for each.
+def take_in(config: RunConfig, say: Say) -> Intake:
+    """Read the data; refuse damaged images, or leave them out where the settings say so; apply the quick rules.
 
     Raises:
-        DataError: images have no label or cannot be decoded, or a class is left without any.
+        DataError: images have no label or cannot be decoded, a class is left without any, or a rule finds an error.
+        ConfigError: a setting has no effect on this data.
         ChangedDataError: files are no longer those whose checksums a split file states.
     """
-    samples = read(config.data.path, config.data.reader, config.data.root)
+    samples, without = read_data(config.data)
     if samples.ignored:
         say.note(f"passed over {len(samples.ignored)} files that are no images: {shortened(samples.ignored)}")
+    if without:
+        say.note(left_out(without))
     nameless = np.flatnonzero(samples.labels < 0)
     if len(nameless):
         raise DataError(
@@ -43,9 +66,59 @@ def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
             got=shortened([samples.paths[int(index)] for index in nameless[:5]]),
             hint="give them a label or leave them out; sightline predict labels them with a trained run",
         )
-    facts = look_at(samples, say)
-    told = faults_of(samples, facts)
-    if told and config.data.on_error == "stop":
+    facts = look_at(samples, say, config.data.max_pixels)
+    samples, facts, told = _decodable(config.data, samples, facts, say)
+    refuse_stated_changes(samples, np.arange(len(samples)), facts.sha256)
+    findings = [] if config.data.check == "off" else check(Facts(samples, facts, needed(config.data)), _RULES)
+    _tell(findings, config.data, say)
+    return Intake(samples, facts, told, findings, without)
+
+
+_RULES = {name: rule for name, rule in QUICK.items() if name not in _TOLD_ELSEWHERE}
+
+
+def read_data(config: DataConfig) -> tuple[Samples, dict[str, Any]]:
+    """The samples without those that ``data.exclude`` names, and what there is to say about the latter.
+
+    Raises:
+        DataError: the data or the table cannot be used.
+        ConfigError: ``data.max_pixels`` has no effect on this data.
+    """
+    samples = read(config.path, config.reader, config.root)
+    if samples.pixels is not None and config.max_pixels != DataConfig().max_pixels:
+        raise ConfigError(
+            "data.max_pixels has no effect: the images are arrays, which need no decoding",
+            where="data.max_pixels",
+            got=config.max_pixels,
+            hint="remove it",
+        )
+    if not config.exclude:
+        return samples, {}
+    kept = excluded(samples, config.exclude)
+    count = len(samples) - len(kept)
+    return kept, {"file": config.exclude, "sha256": sha256_of(Path(config.exclude).expanduser()), "count": count}
+
+
+def left_out(without: dict[str, Any]) -> str:
+    """What ``read_data`` left out, in a line."""
+    return f"left out {without['count']} image{'' if without['count'] == 1 else 's'} that {without['file']} names"
+
+
+def needed(config: DataConfig) -> int:
+    """Images that a class needs for the parts that the split makes."""
+    return 1 + (config.val > 0) + (config.test > 0)
+
+
+def look_at(samples: Samples, say: Say, max_pixels: int) -> Scan:
+    """Decode, hash and measure every sample, with a bar."""
+    with say.progress("looking at every image") as progress:
+        return scan(samples, progress, max_pixels)
+
+
+def _decodable(config: DataConfig, samples: Samples, facts: Scan, say: Say) -> tuple[Samples, Scan, list[str]]:
+    """The samples that can be decoded, and those that cannot, each with the reason."""
+    told = [f"{samples.paths[index]}: {why}" for index, why in sorted(facts.faults.items())]
+    if told and config.on_error == "stop":
         raise DataError(
             f"{len(told)} of {len(samples)} images cannot be decoded",
             where=str(samples.root),
@@ -59,8 +132,24 @@ def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
         good = np.asarray([index for index in range(len(samples)) if index not in facts.faults], np.int64)
         _refuse_lost_classes(samples, good)
         samples, facts = samples.take(good), facts.take(good)
-    refuse_stated_changes(samples, np.arange(len(samples)), facts.sha256)
     return samples, facts, told
+
+
+def _tell(findings: list[Finding], config: DataConfig, say: Say) -> None:
+    """Refuse errors unless told otherwise; tell warnings in a line each, and count the notes."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors and config.check == "stop":
+        raise DataError(
+            "; ".join(f"{error.rule}: {error.message}" for error in errors),
+            where=f"found by the check of {config.path}",
+            hint=f"sightline check {config.path} shows them and writes quarantine.csv, which -s "
+            "data.exclude=check/quarantine.csv leaves out; or -s data.check=warn to go on as it is",
+        )
+    for finding in findings:
+        if finding.severity != "note":
+            say.note(f"{finding.severity}: {finding.message} ({finding.rule})")
+    if findings:
+        say.detail(f"sightline check {config.path} shows what was found in the data")
 
 
 def _refuse_lost_classes(samples: Samples, good: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:

@@ -34,7 +34,7 @@ from sightline.training.precision import Wanted, choose
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
 from sightline.workflow.divide import divide
-from sightline.workflow.intake import take_in
+from sightline.workflow.intake import Intake, take_in
 from sightline.workflow.say import Say
 
 
@@ -63,8 +63,8 @@ class View:
     """With parts."""
     facts: Scan
     """About the same samples."""
-    skipped: list[str]
-    """Images that were left out."""
+    taken: Intake
+    """What was read, and what was found in it."""
     contract: Contract
     """What the model sees of an image."""
     findings: list[Finding]
@@ -79,8 +79,9 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     """
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
-    samples, facts, skipped = take_in(config, say)
-    samples = divide(config, origins, samples, facts, say)
+    taken = take_in(config, say)
+    facts = taken.facts
+    samples = divide(config, origins, taken.samples, facts, say)
     refuse(without_validation() if not len(samples.part("val")) else [], config, origins)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
@@ -100,7 +101,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     findings = contradictions(active_steps(data, contract), data.symmetric, samples.classes)
     for finding in findings:
         say.note(f"warning: {finding.message}; {finding.remedy}")
-    return View(settling, samples, facts, skipped, contract, findings)
+    return View(settling, samples, facts, taken, contract, findings)
 
 
 def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
@@ -131,8 +132,8 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         weights_report=report,
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
-        skipped=view.skipped,
         balance=balanced.account,
+        **view.taken.noted(),
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")

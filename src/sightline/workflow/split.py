@@ -65,7 +65,8 @@ def split_data(
     paths = [out.with_name(f"{out.stem}.fold{fold}{out.suffix}") for fold in range(folds)] or [out]
     require_known_form(report)
     _require_other_files(data, paths, report)
-    samples, facts, _ = take_in(config, say)
+    taken = take_in(config, say)
+    samples, facts = taken.samples, taken.facts
     refuse_idle(config, loaded.origins, samples, say, folds=folds)
     bound = bind(config, samples, facts, say)
     made = dict(zip(paths, _made(loaded, bound, folds), strict=True))

@@ -126,7 +126,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """The run must find its data and weights from any folder it is resumed in."""
-    paths = {"data.path": config.data.path, "data.root": config.data.root}
+    paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.model.weights not in ("auto", "none", "hub"):
         paths["model.weights"] = config.model.weights
     return resolve(config, {key: str(Path(path).expanduser().absolute()) for key, path in paths.items() if path})

@@ -1,134 +1,110 @@
-"""Rules about pictures that are there more than once: exact copies and near-duplicates, confirmed on their pixels."""
+"""Rules about pictures that are nearly the same, or the same inside one part, confirmed on their pixels."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.near import KINDS, Pairs, families, near_pairs
-from sightline.data.samples import PARTS, UNASSIGNED
-from sightline.errors import shortened
-from sightline.findings import Finding, Severity
+from sightline.data.check.copies import about_groups, copies, in_several_parts, outside, under_several_labels
+from sightline.data.check.facts import Facts, Rule, about
+from sightline.data.near import KINDS, families, near_pairs
+from sightline.findings import Finding
 
-if TYPE_CHECKING:
-    from sightline.data.check.rules import Facts
-
-Rule = Callable[["Facts"], Iterator[Finding]]
+_MOST_PAIRS = 1000
+"""Pairs whose likeness a finding tells as evidence."""
 
 
-def exact_across_parts(facts: "Facts") -> Iterator[Finding]:
-    """The same pixels in two parts: a leak, which makes every figure too good."""
-    yield from _families(facts, "duplicates.across_parts")
-
-
-def exact_two_labels(facts: "Facts") -> Iterator[Finding]:
-    """The same pixels under two labels: at least one of them is wrong."""
-    yield from _families(facts, "duplicates.two_labels")
-
-
-def exact_in_one_part(facts: "Facts") -> Iterator[Finding]:
+def exact_in_one_part(facts: Facts) -> Iterator[Finding]:
     """The same pixels twice in one part, under one label: the picture counts twice."""
-    yield from _families(facts, "duplicates.one_part")
+    groups = [group for group in copies(facts) if not _torn(facts, group)]
+    yield from about_groups(
+        facts, groups, "duplicates.one_part", "warning", "more than once",
+        "keep one, unless it is meant to count more than once; a split keeps them together",
+        [group[1:] for group in groups],
+    )  # fmt: skip
 
 
-def near_across_parts(facts: "Facts") -> Iterator[Finding]:
+def near_across_parts(facts: Facts) -> Iterator[Finding]:
     """Near-duplicates in two parts: a leak."""
-    yield from _families(facts, "near_duplicates.across_parts")
+    groups = [group for group in near_families(facts) if in_several_parts(facts, group)]
+    yield from about_groups(
+        facts, groups, "near_duplicates.across_parts", "error", "in two parts or more, nearly the same",
+        "keep them in one part only; quarantine.csv names those outside the part that measures",
+        [outside(facts, group) for group in groups], pairs=_pairs(facts, groups),
+    )  # fmt: skip
 
 
-def near_two_labels(facts: "Facts") -> Iterator[Finding]:
+def near_two_labels(facts: Facts) -> Iterator[Finding]:
     """Near-duplicates under two labels: at least one of them is wrong."""
-    yield from _families(facts, "near_duplicates.two_labels")
+    groups = [group for group in near_families(facts) if under_several_labels(facts, group)]
+    yield from about_groups(
+        facts, groups, "near_duplicates.two_labels", "warning", "under two labels or more, nearly the same",
+        "find out which label is right and remove the others; until then leave all of them out",
+        pairs=_pairs(facts, groups),
+    )  # fmt: skip
 
 
-def near_in_one_part(facts: "Facts") -> Iterator[Finding]:
+def near_in_one_part(facts: Facts) -> Iterator[Finding]:
     """Near-duplicates in one part, under one label."""
-    yield from _families(facts, "near_duplicates.one_part")
+    groups = [group for group in near_families(facts) if not _torn(facts, group)]
+    yield from about_groups(
+        facts, groups, "near_duplicates.one_part", "note", "more than once, nearly the same",
+        "nothing, if they are meant to be there; a split keeps them together",
+        [group[:0] for group in groups], pairs=_pairs(facts, groups),
+    )  # fmt: skip
 
 
-def compared_in_part(facts: "Facts") -> Iterator[Finding]:
+def compared_in_part(facts: Facts) -> Iterator[Finding]:
     """Pictures that look like so many others that only the nearest of those were compared with them."""
-    crowded = near_pairs(facts.samples, facts.scan).crowded
-    if len(crowded):
-        yield Finding(
-            rule="near_duplicates.crowded",
-            severity="note",
-            message=f"{len(crowded)} images look so much like many others that each was compared with the nearest only",
-            remedy="near-duplicates among them may be missing here; for templated images group them by their source",
-            paths=tuple(facts.samples.paths[int(place)] for place in crowded[:100]),
-            evidence={"count": len(crowded)},
-        )
+    yield from about(
+        facts, near_pairs(facts.samples, facts.scan).crowded, rule="near_duplicates.crowded", severity="note",
+        what=(
+            "image looks so much like many others that it was compared with the nearest only",
+            "images look so much like many others that each was compared with the nearest only",
+        ),
+        remedy="near-duplicates among them may be missing here; group templated images by their source",
+    )  # fmt: skip
 
 
-DUPLICATE_RULES: dict[str, Rule] = {
-    "duplicates.across_parts": exact_across_parts,
+def near_families(facts: Facts) -> Iterator[NDArray[np.int64]]:
+    """Places of the samples of each family of near-duplicates; families of nothing but exact copies left out."""
+    pairs = near_pairs(facts.samples, facts.scan)
+    exact = families(pairs, len(facts.samples), KINDS[:1])
+    numbers = families(pairs, len(facts.samples))
+    order = np.argsort(numbers, kind="stable")
+    _, counts = np.unique(numbers, return_counts=True)
+    ends = np.cumsum(counts)
+    for number in np.flatnonzero(counts > 1):
+        members = order[ends[number] - counts[number] : ends[number]]
+        if len(set(exact[members].tolist())) > 1:
+            yield members
+
+
+DUPLICATES: dict[str, Rule] = {
     "near_duplicates.across_parts": near_across_parts,
-    "duplicates.two_labels": exact_two_labels,
     "near_duplicates.two_labels": near_two_labels,
     "duplicates.one_part": exact_in_one_part,
     "near_duplicates.one_part": near_in_one_part,
     "near_duplicates.crowded": compared_in_part,
 }
-"""Every rule about copies, by the name that its findings carry."""
-
-_SEVERITY: dict[str, Severity] = {"across_parts": "error", "two_labels": "warning", "one_part": "warning"}
-_REMEDY = {
-    "across_parts": "keep them in one part only",
-    "two_labels": "keep the right label and remove the others",
-    "one_part": "keep one, unless they are meant to count more than once; a split keeps them together",
-}
+"""Rules about copies that need more than the pass over the samples, by the name that their findings carry."""
 
 
-def _families(facts: "Facts", rule: str) -> Iterator[Finding]:
-    """One finding for each family of copies of which this rule has something to say."""
-    kind, _, where = rule.partition(".")
+def _torn(facts: Facts, group: NDArray[np.int64]) -> bool:
+    return in_several_parts(facts, group) or under_several_labels(facts, group)
+
+
+def _pairs(facts: Facts, groups: list[NDArray[np.int64]]) -> list[dict[str, object]]:
+    """How alike the members are, pair by pair."""
     pairs = near_pairs(facts.samples, facts.scan)
-    exact = families(pairs, len(facts.samples), KINDS[:1])
-    numbers = exact if kind == "duplicates" else families(pairs, len(facts.samples))
-    for members in _members(numbers):
-        if kind == "near_duplicates" and len(set(exact[members].tolist())) == 1:
-            continue  # all of them are exact copies, which the other rule tells
-        labels = sorted({facts.samples.classes[k] for k in facts.samples.labels[members].tolist() if k >= 0})
-        parts = [PARTS[k] for k in sorted(set(facts.samples.parts[members].tolist())) if k != UNASSIGNED]
-        told = {
-            "across_parts": f" in {' and '.join(parts)}" if len(parts) > 1 else "",
-            "two_labels": f" with {len(labels)} labels, {', '.join(labels)}" if len(labels) > 1 else "",
-        }
-        told["one_part"] = "" if any(told.values()) else " more than once"
-        if told[where]:
-            yield _finding(facts, rule, pairs, members, told[where])
-
-
-def _finding(facts: "Facts", rule: str, pairs: Pairs, members: NDArray[np.int64], told: str) -> Finding:
-    where = rule.partition(".")[2]
-    paths = tuple(facts.samples.paths[int(place)] for place in members)
-    inside = np.flatnonzero(np.isin(pairs.first, members))
-    mirrored = (pairs.kind[inside] == KINDS.index("mirrored")).any()
-    what = "the same image" if rule.startswith("duplicates") else "nearly the same image"
-    details = [
+    members = np.concatenate(groups) if groups else np.empty(0, np.int64)
+    inside = np.flatnonzero(np.isin(pairs.first, members) & (pairs.kind != KINDS.index("exact")))
+    return [
         {
-            "first": facts.samples.paths[int(pairs.first[row])],
-            "second": facts.samples.paths[int(pairs.second[row])],
+            "first": facts.paths([pairs.first[row]])[0],
+            "second": facts.paths([pairs.second[row]])[0],
             "kind": KINDS[pairs.kind[row]],
             "similarity": round(float(pairs.similarity[row]), 4),
         }
-        for row in inside[:100].tolist()
+        for row in inside[:_MOST_PAIRS].tolist()
     ]
-    return Finding(
-        rule=rule,
-        severity=_SEVERITY[where],
-        message=f"{what}{', mirrored,' if mirrored else ''}{told}: {shortened(paths)}",
-        remedy=_REMEDY[where],
-        paths=paths,
-        evidence={"pairs": details},
-    )
-
-
-def _members(numbers: NDArray[np.int32]) -> Iterator[NDArray[np.int64]]:
-    """Places of the samples of each family of two or more."""
-    order = np.argsort(numbers, kind="stable")
-    _, counts = np.unique(numbers, return_counts=True)
-    ends = np.cumsum(counts)
-    for number in np.flatnonzero(counts > 1):
-        yield order[ends[number] - counts[number] : ends[number]]

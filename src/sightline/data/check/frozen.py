@@ -1,20 +1,15 @@
 """Rules over data whose parts are fixed: files that changed since, and groups that lie in several parts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sightline.data.check.facts import Facts
 from sightline.data.samples import PARTS
 from sightline.data.split.file import stated_changes
 from sightline.data.split.units import across
 from sightline.errors import shortened
 from sightline.findings import Finding
-
-if TYPE_CHECKING:
-    from sightline.data.check.rules import Facts
 
 
 def changed_files(facts: Facts) -> Iterator[Finding]:

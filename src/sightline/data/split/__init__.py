@@ -10,6 +10,7 @@ from sightline.data.split.file import (
     stated_changes,
     write_split,
     write_splits,
+    written,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "stated_changes",
     "write_split",
     "write_splits",
+    "written",
 ]

@@ -36,16 +36,16 @@ def _write(file: IO[str], samples: Samples, scan: Scan) -> None:
     rows = csv.writer(file, lineterminator="\n")
     more: dict[str, Any] = {}
     if samples.groups is not None:
-        more["group"] = [_written(samples.group_names[code]) for code in samples.groups.tolist()]
+        more["group"] = [written(samples.group_names[code]) for code in samples.groups.tolist()]
     if samples.weights is not None:
         more["weight"] = samples.weights.astype(str).tolist()
     rows.writerow((*COLUMNS, *more))
     for index, name in enumerate(samples.paths):
         label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
-        rows.writerow((_written(name), label, part, scan.sha256(index), *(column[index] for column in more.values())))
+        rows.writerow((written(name), label, part, scan.sha256(index), *(column[index] for column in more.values())))
 
 
-def _written(name: str) -> str:
+def written(name: str) -> str:
     """A path as the file holds it: bytes that are not UTF-8, and line breaks, which CSV readers trip over, escaped."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\r", "\\r").replace("\n", "\\n")
 
@@ -102,7 +102,7 @@ def apply_split(samples: Samples, path: Path, classes: Sequence[str]) -> Samples
         ChangedDataError: a file or a label of the split is no longer there; names the files.
     """
     frozen = read_split(path)
-    place = {_written(name): index for index, name in enumerate(samples.paths)}
+    place = {written(name): index for index, name in enumerate(samples.paths)}
     gone = [name for name in frozen.paths if name not in place]
     if gone:
         raise ChangedDataError(

@@ -1,22 +1,12 @@
 """The section about mistakes in pictures: the wrong answers that the model was surest of."""
 
-import base64
-import io
-from collections.abc import Callable
-
 import numpy as np
-from PIL import Image
 
-from sightline.data.image import to_color
-from sightline.errors import ImageError
-from sightline.evaluation.page.markup import count, missing, name, percent, section, text
+from sightline.evaluation.page.markup import count, missing, name, percent, section
+from sightline.evaluation.page.picture import Picture, picture_box
 from sightline.evaluation.predictions import Predictions
 
 MOST_PICTURES = 24
-SIDE = 240  # pixels of the longer side of an embedded picture
-
-Picture = Callable[[str], Image.Image | None]
-"""Gives the upright image of a path, or ``None`` where it is not there any more; may raise ``ImageError``."""
 
 
 def mistakes_section(predictions: Predictions | None, picture: Picture) -> str:
@@ -49,7 +39,7 @@ def _card(predictions: Predictions, row: int, picture: Picture) -> str:
     answer = predictions.classes[int(predictions.predicted[row])]
     sure = _sure(predictions.confidence[row])
     return (
-        f'<figure class="mistake">{_picture(path, picture, f"{truth}, taken for {answer}")}<figcaption>'
+        f'<figure class="mistake">{picture_box(path, picture, f"{truth}, taken for {answer}")}<figcaption>'
         f'<p class="answer"><span>answer</span> <strong>{name(answer)}</strong></p>'
         f'<p class="truth"><span>truth</span> <strong>{name(truth)}</strong></p>'
         f"<p><span>sure</span> {sure}</p>"
@@ -59,28 +49,3 @@ def _card(predictions: Predictions, row: int, picture: Picture) -> str:
 
 def _sure(confidence: float) -> str:
     return percent(float(confidence), 0 if confidence < 0.995 else 1)
-
-
-def _picture(path: str, picture: Picture, words: str) -> str:
-    try:
-        image = picture(path)
-        if image is None:
-            return '<div class="gone"><span>the image file is gone</span></div>'
-        image = to_color(image, "rgb")
-    except ImageError as error:
-        return f'<div class="gone"><span>{text(error.what)}</span></div>'
-    kind, source = _data_url(image)
-    return f'<div class="picture"><img class="{kind}" src="{source}" alt="{text(words)}" loading="eager"></div>'
-
-
-def _data_url(image: Image.Image) -> tuple[str, str]:
-    """A small copy inside the page: tiny images pixel for pixel as PNG, larger ones shrunk to a JPEG."""
-    file = io.BytesIO()
-    if max(image.size) <= 96:
-        image.save(file, format="PNG", optimize=True)
-        kind, media = "tiny", "png"
-    else:
-        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        image.save(file, format="JPEG", quality=85)
-        kind, media = "photo", "jpeg"
-    return kind, f"data:image/{media};base64,{base64.b64encode(file.getvalue()).decode()}"
