@@ -85,7 +85,9 @@ USELESS = (
     ),
     Useless(
         "data.root",
-        lambda config: config.data.reader in ("folders", "archive", "idx") and config.data.root != "",
+        lambda config: (
+            config.data.reader not in ("auto", "csv") and ":" not in config.data.reader and config.data.root != ""
+        ),
         "only a CSV has paths that are relative to another folder",
         "remove it, or set data.reader=csv",
     ),

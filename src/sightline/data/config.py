@@ -14,9 +14,9 @@ class DataConfig:
     """What is read, how it is divided, and what the model gets to see."""
 
     path: str = ""
-    """Folder, archive, CSV or idx folder with the images. The DATA argument of the command line."""
+    """Where the images are: a folder, file or pattern of shards, or hf:owner/name. The DATA argument."""
     reader: str = "auto"
-    """How to read it: auto, folders, archive, csv, idx, or your own "my_file:reader"."""
+    """How to read it: auto, folders, archive, csv, idx, npz, hdf5, lmdb, huggingface, webdataset, or "file:reader"."""
     root: str = ""
     """Folder (or archive) that the paths in a CSV are relative to; empty: where the CSV lies."""
     val: Fraction = 0.15

@@ -81,10 +81,23 @@ def hash_of(samples: Samples, index: int) -> str:
     """Hex checksum of a sample as it is now; empty when its file is gone."""
     if samples.pixels is not None:
         return hashlib.sha256(samples.pixels[index].tobytes()).hexdigest()
+    if samples.store is not None and samples.rows is not None and (said := samples.store.declared()) is not None:
+        return said["sha256"][samples.rows[index]].tobytes().hex()  # each read is compared with it
     try:
-        return hashlib.sha256(samples.file(index).read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(_bytes(samples.content(index))).hexdigest()
+    except (OSError, ImageError):
         return ""
+
+
+def declared(samples: Samples) -> Scan | None:
+    """The facts that the samples' container holds about them, where it does; no image is read."""
+    said = None if samples.store is None else samples.store.declared()
+    if said is None or samples.rows is None:
+        return None
+    rows = np.zeros(len(samples), ROW)
+    for name, column in said.items():
+        rows[name] = column[samples.rows]
+    return Scan(rows, {})
 
 
 def _scan_arrays(pixels: NDArray[np.uint8]) -> Scan:
@@ -99,26 +112,33 @@ def _scan_arrays(pixels: NDArray[np.uint8]) -> Scan:
 def _read(samples: Samples, rows: NDArray[np.void], faults: dict[int, str], todo: list[int]) -> None:
     """Read these files in parallel: decoding and hashing both leave Python's lock."""
     with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
-        for index, (row, fault) in zip(todo, pool.map(_facts, (samples.file(i) for i in todo)), strict=True):
+        for index, (row, fault) in zip(todo, pool.map(lambda i: _facts(samples, i), todo), strict=True):
             rows[index] = row
             if fault:
                 faults[index] = fault
 
 
-def _facts(path: Path) -> tuple[tuple[Any, ...], str]:
-    """A ``ROW`` of one file, and what is wrong with it."""
-    size, modified = _state(path)
+def _facts(samples: Samples, index: int) -> tuple[tuple[Any, ...], str]:
+    """A ``ROW`` of one sample, and what is wrong with it."""
+    size, modified = samples.state(index)
     try:
-        raw = path.read_bytes()
-        digest = np.frombuffer(hashlib.sha256(raw).digest(), np.uint8)
-    except OSError as error:
-        return (np.zeros(32, np.uint8), 0, 0, False, size, modified), error.strerror or str(error)
+        raw = samples.content(index)
+        digest = np.frombuffer(hashlib.sha256(_bytes(raw)).digest(), np.uint8)
+    except (OSError, ImageError) as error:
+        why = _short(error) if isinstance(error, ImageError) else error.strerror or str(error)
+        return (np.zeros(32, np.uint8), 0, 0, False, size, modified), why
+    if not isinstance(raw, bytes):
+        return (digest, raw.shape[1], raw.shape[0], raw.ndim == 2, size, modified), ""
     try:
         image = read_image(raw)
         to_color(image.crop((0, 0, 1, 1)), "gray")  # refuses pixels that have no agreed range
     except ImageError as error:
         return (digest, 0, 0, False, size, modified), _short(error)
     return (digest, *image.size, _is_gray(image), size, modified), ""
+
+
+def _bytes(raw: bytes | NDArray[np.uint8]) -> bytes:
+    return raw if isinstance(raw, bytes) else raw.tobytes()
 
 
 def _short(error: ImageError) -> str:
@@ -135,13 +155,6 @@ def _is_gray(image: Image.Image) -> bool:
     return bool((red == green).all() and (green == blue).all())
 
 
-def _state(path: Path) -> tuple[int, int]:
-    with contextlib.suppress(OSError):
-        status = path.stat()
-        return status.st_size, status.st_mtime_ns
-    return -1, -1
-
-
 def _reuse(store: Path, samples: Samples, rows: NDArray[np.void]) -> list[int]:
     """Fill in what is known of unchanged files; the places that must be read. Faulty files are read again."""
     try:
@@ -154,7 +167,7 @@ def _reuse(store: Path, samples: Samples, rows: NDArray[np.void]) -> list[int]:
     todo: list[int] = []
     for index, path in enumerate(samples.paths):
         row = place.get(path)
-        if row is not None and _state(samples.root / path) == (old["bytes"][row], old["modified"][row]):
+        if row is not None and samples.state(index) == (old["bytes"][row], old["modified"][row]):
             rows[index] = old[row]
         else:
             todo.append(index)
