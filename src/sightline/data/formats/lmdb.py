@@ -6,6 +6,7 @@ Key ``meta``: a JSON object with ``format`` (``sightline``), ``version`` and ``c
 
 import hashlib
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,12 @@ def read_lmdb(path: Path) -> Samples:
         raise DataError(f"no LMDB in {folder}", where="data.path", allowed=[f"a folder with {DATA_FILE}"])
     lmdb = library(where)
     try:
-        with open_environment(folder) as environment, environment.begin() as transaction:
+        environment = _environment(folder)()
+        with environment.begin() as transaction:
             meta, index = transaction.get(META), transaction.get(INDEX)
-            entries = int(environment.stat()["entries"])
-    except lmdb.Error as error:
-        raise DataError("the LMDB is damaged", where=where, got=str(error), hint="pack or fetch it again") from error
+        entries = int(environment.stat()["entries"])
+    except (lmdb.Error, ImageError) as error:
+        raise DataError("the LMDB is damaged", where=where, got=_said(error), hint="pack or fetch it again") from error
     count = _count(meta, where)
     columns, about = read_index(bytes(index or b""), where, {})
     if not count == len(columns["labels"]) == entries - 2 or "sha256" not in columns:
@@ -64,7 +66,10 @@ class LmdbStore(Store):
 
     def __init__(self, folder: Path, facts: dict[str, NDArray[Any]]):
         self.folder, self.facts = folder, facts
-        self.environment: Opened[Any] = Opened(folder, open_environment)
+        self.environment = _environment(folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LmdbStore, (self.folder, self.facts)
 
     def __len__(self) -> int:
         return len(self.facts["bytes"])
@@ -109,9 +114,25 @@ def library(where: str) -> Any:
     return lmdb
 
 
-def open_environment(folder: Path) -> Any:
-    """The database for reading, from any number of threads, without a lock file (nothing ever writes to it)."""
+_environments: "weakref.WeakValueDictionary[tuple[str, int], Opened[Any]]" = weakref.WeakValueDictionary()
+
+
+def _environment(folder: Path) -> Opened[Any]:
+    """The database, once in a process, as lmdb demands; one that was packed anew is another."""
+    key = (str(folder.resolve()), (folder / DATA_FILE).stat().st_ino)
+    opened = _environments.get(key)
+    if opened is None:
+        opened = _environments[key] = Opened(folder, _open)
+    return opened
+
+
+def _open(folder: Path) -> Any:
+    """The database for reading, from any number of threads, without a lock file: nothing ever writes to it."""
     return library(str(folder)).open(str(folder), readonly=True, lock=False, readahead=False, max_readers=1)
+
+
+def _said(error: Exception) -> str:
+    return str(error.got) if isinstance(error, ImageError) else str(error)
 
 
 def _count(meta: Any, where: str) -> int:
