@@ -84,6 +84,29 @@ USELESS = (
         "is too large",
     ),
     Useless(
+        "data.shuffle_buffer",
+        lambda config: not config.data.stream,
+        "without a stream every epoch is shuffled as a whole",
+        "remove it, or set data.stream=true",
+    ),
+    Useless(
+        "data.limit",
+        lambda config: config.data.stream and config.data.limit is not None,
+        "samples chosen at random lie in every shard, and a stream reads each shard as a whole",
+        "remove it, and give fewer shards: train-{0000..0003}.tar",
+        "cannot be had from a stream",
+    ),
+    *(
+        Useless(
+            f"data.{part}",
+            lambda config, part=part: config.data.stream and getattr(config.data, part) > 0,
+            "the parts of a stream are those of its shards",
+            f"remove it, or train without that part: data.{part}=0",
+            "cannot be had from a stream",
+        )
+        for part in ("val", "test")
+    ),
+    Useless(
         "data.root",
         lambda config: (
             config.data.reader not in ("auto", "csv") and ":" not in config.data.reader and config.data.root != ""

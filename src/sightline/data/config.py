@@ -25,6 +25,10 @@ class DataConfig:
     """Fraction of the samples for the test, where the data set gives no parts at all."""
     limit: Positive | None = None
     """Use only this many training samples: the first ones after the seeded shuffle."""
+    stream: bool = False
+    """Train from tar shards one after the other, for data too large or too far away to be read at random."""
+    shuffle_buffer: Positive = 10_000
+    """How many places a sample of a stream may be moved in the order of the shards; 1: not at all."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do about images that cannot be decoded: stop and name them, or leave them out and list them."""
     image_size: Positive | Literal["auto"] = "auto"

@@ -7,7 +7,7 @@ nothing, and a resumed run asks for the batches that are still missing.
 import dataclasses
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ def load(
         yield Batch(*item)
 
 
-def training_pieces(
+def training_pieces(  # noqa: PLR0913 - all by name
     indices: NDArray[np.int64],
     *,
     seed: int,
@@ -103,11 +103,13 @@ def training_pieces(
     world: int,
     first_step: int,
     last_step: int,
+    order_of: Callable[[int], NDArray[np.int64]] | None = None,
 ) -> Iterator[Piece]:
     """The micro-batches of one rank for the steps ``first_step … last_step-1``, ``accumulate`` to a step.
 
     Each step takes the next batch of the epoch's order; its samples go to the ranks and micro-batches in turn, so that
-    every sample is used once in an epoch whatever the number of ranks.
+    every sample is used once in an epoch whatever the number of ranks. ``order_of`` gives ``indices`` in the order of
+    an epoch; where missing, they are shuffled as a whole.
 
     Raises:
         DataError: a batch has fewer samples than there are ranks and micro-batches.
@@ -124,7 +126,8 @@ def training_pieces(
     for step in range(first_step, last_step):
         epoch, place = divmod(step, per_epoch)
         if epoch != order_epoch:
-            order, order_epoch = indices[epoch_order(seed, epoch, len(indices))], epoch
+            shuffled = indices[epoch_order(seed, epoch, len(indices))] if order_of is None else order_of(epoch)
+            order, order_epoch = shuffled, epoch
         begin, end = batch_bounds(len(indices), batch_size, place)
         mine = order[begin:end][rank::world]
         for micro in range(accumulate):

@@ -5,7 +5,7 @@ import numpy as np
 from sightline.config import RunConfig
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.data.scan import Scan, scan
+from sightline.data.scan import Scan, declared, scan
 from sightline.errors import DataError, shortened
 from sightline.workflow.say import Say
 
@@ -41,7 +41,8 @@ def take_in(config: RunConfig, say: Say) -> tuple[Samples, Scan, list[str]]:
             got=shortened([samples.paths[int(index)] for index in nameless[:5]]),
             hint="give them a label or leave them out; sightline predict labels them with a trained run",
         )
-    facts = look_at(samples, say)
+    # A packed data set says itself what was found when it was packed, and each image is compared with it when read.
+    facts = declared(samples) or look_at(samples, say)
     told = faults_of(samples, facts)
     if told and config.data.on_error == "stop":
         raise DataError(

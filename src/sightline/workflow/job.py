@@ -1,16 +1,19 @@
 """From what was prepared to the job that the loop works on."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sightline import distributed
 from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
 from sightline.data.order import batch_bounds, steps_per_epoch
+from sightline.data.stream import in_line, stream_order
 from sightline.data.transforms import AUGMENTS, Evaluation
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
@@ -129,6 +132,7 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         world=distributed.world(),
         first_step=first,
         last_step=last,
+        order_of=_stream_order(prepared, indices) if config.data.stream else None,
     )
     dataset = Pieces(prepared.samples, transform, config.seed)
     batches = load(dataset, pieces, int(config.data.workers), pin=plan.device.type == "cuda")
@@ -138,10 +142,17 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         yield batch, end - begin
 
 
+def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[int], NDArray[np.int64]]:
+    config = prepared.config
+    return lambda epoch: stream_order(prepared.samples, indices, config.seed, epoch, config.data.shuffle_buffer)
+
+
 def _evaluator(prepared: Prepared, plan: Plan) -> Any:
     config = prepared.config
     dataset = Pieces(prepared.samples, Evaluation(prepared.contract), config.seed)
     indices = prepared.samples.part("val")
+    if config.data.stream:
+        indices = in_line(prepared.samples, indices)
     pieces = evaluation_pieces(indices, config.evaluation.batch_size, distributed.rank(), distributed.world())
 
     def evaluate(module: nn.Module) -> dict[str, float]:

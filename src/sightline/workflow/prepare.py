@@ -17,6 +17,7 @@ from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.split import apply_split, refuse_changes, split, write_split
+from sightline.data.stream import require_stream
 from sightline.data.transforms import AUGMENTS
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
@@ -50,6 +51,8 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     _refuse_unknown_names(config)
     settling = Settling(config, origins)
     samples, facts, skipped = take_in(config, say)
+    if config.data.stream:
+        require_stream(samples, config.data.val, config.data.test)
     samples = split(samples, val=config.data.val, test=config.data.test, seed=config.seed)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
