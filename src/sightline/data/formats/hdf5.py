@@ -132,7 +132,7 @@ def _require_fit(pair: Pair, images: Any, labels: NDArray[Any], where: str) -> N
             raise DataError(
                 f"'{pair.images}' does not hold encoded images",
                 where=where,
-                got=f"variable-length {'text, which ends at the first zero byte' if inner is None else inner}",
+                got=f"variable-length {'text, cut at the first zero' if inner in (None, str, bytes) else inner}",
                 allowed=["h5py.vlen_dtype(numpy.uint8)"],
             )
     else:

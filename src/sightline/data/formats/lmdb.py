@@ -6,6 +6,7 @@ Key ``meta``: a JSON object with ``format`` (``sightline``), ``version`` and ``c
 
 import hashlib
 import json
+import mmap
 import weakref
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,16 @@ def _environment(folder: Path) -> Opened[Any]:
 
 def _open(folder: Path) -> Any:
     """The database for reading, from any number of threads, without a lock file: nothing ever writes to it."""
-    return library(str(folder)).open(str(folder), readonly=True, lock=False, readahead=False, max_readers=1)
+    lmdb, size = library(str(folder)), (folder / DATA_FILE).stat().st_size
+    environment = None
+    # The library maps the file: touching a page behind its end would kill the process, so its size is compared first.
+    if size >= 2 * mmap.PAGESIZE:
+        environment = lmdb.open(str(folder), readonly=True, lock=False, readahead=False, max_readers=1)
+        needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+        if size >= needed:
+            return environment
+        environment.close()
+    raise lmdb.CorruptedError(f"{DATA_FILE} is cut: it has {size} bytes")
 
 
 def _said(error: Exception) -> str:

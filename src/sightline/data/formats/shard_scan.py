@@ -155,6 +155,12 @@ def _found(path: Path) -> Iterator[Found]:
                     yield current
                 current = Found(key, {})
             current.members[ending] = (info.offset_data, info.size)
+        end = archive.offset
+    # tarfile takes a file that was cut between two members for a whole one.
+    with path.open("rb") as file:
+        file.seek(end)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"it has no end mark at byte {end}")
     if current.members:
         yield current
 
