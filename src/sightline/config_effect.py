@@ -141,8 +141,40 @@ USELESS = (
         "remove it; in a list, hflip is the step that mirrors",
     ),
     Useless(
+        "data.shuffle_buffer",
+        lambda config: not config.data.stream,
+        "without a stream every epoch is shuffled as a whole",
+        "remove it, or set data.stream=true",
+    ),
+    Useless(
+        "data.limit",
+        lambda config: config.data.stream and config.data.limit is not None,
+        "samples chosen at random lie in every shard, and a stream reads each shard as a whole",
+        "remove it, and give fewer shards: train-{0000..0003}.tar",
+        "cannot be had from a stream",
+    ),
+    Useless(
+        "data.sampler",
+        lambda config: config.data.stream and config.data.sampler not in ("auto", "none"),
+        "a stream gives each sample once, in the order of its shards",
+        "remove it, or weigh the classes with train.loss.class_weights",
+        "cannot be had from a stream",
+    ),
+    *(
+        Useless(
+            f"data.{part}",
+            lambda config, part=part: config.data.stream and getattr(config.data, part) > 0,
+            "the parts of a stream are those of its shards",
+            f"remove it, or train without that part: data.{part}=0",
+            "cannot be had from a stream",
+        )
+        for part in ("val", "test")
+    ),
+    Useless(
         "data.root",
-        lambda config: config.data.reader in ("folders", "archive", "idx") and config.data.root != "",
+        lambda config: (
+            config.data.reader not in ("auto", "csv") and ":" not in config.data.reader and config.data.root != ""
+        ),
         "only a CSV has paths that are relative to another folder",
         "remove it, or set data.reader=csv",
     ),

@@ -5,6 +5,7 @@ Give a component of your own to the check of its kind; it says nothing where the
 
 import copy
 import dataclasses
+import multiprocessing
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -20,19 +21,20 @@ from sightline.data.augment.own import lent_generators
 from sightline.data.contract import Contract
 from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
 from sightline.task.classification import LossFunction
 from sightline.training.config import LossConfig
 from sightline.training.losses import takes_weights
 
-_COLUMNS = ("labels", "parts", "groups", "weights", "pixels")
+_COLUMNS = ("labels", "parts", "groups", "weights", "pixels", "rows")
 
 
 def check_format(reader: Callable[[Path], object], path: Path) -> Samples:
     """Check that a reader honours its contract on a data set, and give what it read.
 
     Columns are equally long, labels and parts are in range, class names are unique text, paths are unique, every
-    sample has a file or pixels, a second call gives the same, and the samples survive pickling.
+    sample has a file, pixels or a row of a store, a second call gives the same, and the samples survive pickling.
 
     Raises:
         PlugError: names the clause that is broken, and the samples that break it.
@@ -246,8 +248,29 @@ def _check_sources(samples: Samples) -> None:
             got,
         )
         return
+    if samples.store is not None:
+        _check_store(samples, samples.store)
+        return
     missing = [path for path in paths if not (samples.root / path).is_file()]
     _need(not missing, "a reader", "gives paths of files that exist", shortened(missing))
+
+
+def _check_store(samples: Samples, store: Store) -> None:
+    """Every sample has a row; the first and the last can be read, and read alike by a copy and in a forked process."""
+    rows = samples.rows
+    if rows is None or len(rows) == 0:
+        raise _broken("a reader", "gives each sample its row in the store", "no rows")
+    inside = int(rows.min()) >= 0 and int(rows.max()) < len(store)
+    _need(inside, "a reader", "gives rows of the store", f"{rows.min()} to {rows.max()} of {len(store)}")
+    copy_of: Store = pickle.loads(pickle.dumps(store))
+    for row in {int(rows[0]), int(rows[-1])}:
+        kept = store.read(row)
+        image = isinstance(kept, bytes) or (kept.dtype == np.uint8 and kept.ndim in (2, 3) and kept.flags.c_contiguous)
+        _need(image, "a store", "gives bytes or uint8 images", type(kept).__name__)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            others = [store.read(row), copy_of.read(row), pool.apply(store.read, (row,))]
+        alike = all(np.array_equal(np.asarray(kept), np.asarray(other)) for other in others)
+        _need(alike, "a store", "reads a row alike again, as a pickled copy and in a forked process", "another image")
 
 
 def _same(one: Samples, other: object) -> bool:

@@ -63,10 +63,11 @@ def test_the_reader_can_be_named(tmp_path, image_folder):
     for name in ("auto", "folders"):
         assert read(tmp_path, name).format == "folders"
     with pytest.raises(
-        PlugError, match=r"unknown reader 'folder' \(data.reader\)\n  allowed: archive, csv, folders, idx"
+        PlugError, match=r"unknown reader 'folder' \(data.reader\)\n  allowed: archive, csv, folders, hdf5"
     ):
         read(tmp_path, "folder")
-    assert set(READERS) == {"folders", "archive", "csv", "idx"}
+    files = {"folders", "archive", "csv"}
+    assert set(READERS) == files | {"idx", "npz", "hdf5", "lmdb", "huggingface", "webdataset"}
 
 
 READER = """

@@ -10,7 +10,7 @@ import click
 
 from sightline.errors import SightlineError
 
-VERBS = ("demo", "check", "split", "augment", "train", "resume", "evaluate", "predict", "export", "report")
+VERBS = ("demo", "check", "split", "pack", "augment", "train", "resume", "evaluate", "predict", "export", "report")
 """The verbs, in the order in which a model lives."""
 
 INTERRUPTED = 130

@@ -37,9 +37,9 @@ class DataConfig:
     """What is read, how it is divided, and what the model gets to see."""
 
     path: str = ""
-    """Folder, archive, CSV or idx folder with the images. The DATA argument of the command line."""
+    """Where the images are: a folder, file or pattern of shards, or hf:owner/name. The DATA argument."""
     reader: str = "auto"
-    """How to read it: auto, folders, archive, csv, idx, or your own "my_file:reader"."""
+    """How to read it: auto, folders, archive, csv, idx, npz, hdf5, lmdb, huggingface, webdataset, or "file:reader"."""
     root: str = ""
     """Folder (or archive) that the paths in a CSV are relative to; empty: where the CSV lies."""
     val: Fraction | Positive = 0.15
@@ -55,6 +55,10 @@ class DataConfig:
     """Divide by the time column of a CSV, the oldest for training and the newest for the test, not at random."""
     limit: Positive | None = None
     """Use only this many training samples: the first ones after the seeded shuffle."""
+    stream: bool = False
+    """Train from tar shards one after the other, for data too large or too far away to be read at random."""
+    shuffle_buffer: Positive = 10_000
+    """How many places a sample of a stream may be moved in the order of the shards; 1: not at all."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do about images that cannot be decoded: stop and name them, or leave them out and list them."""
     exclude: str = ""

@@ -146,4 +146,7 @@ def image_of(samples: Samples, index: int) -> Any:
     """
     if samples.pixels is not None:
         return samples.pixels[index]
-    return read_image(samples.file(index), samples.paths[index])
+    if samples.store is None:
+        return read_image(samples.file(index), samples.paths[index])
+    kept = samples.content(index)
+    return read_image(kept, samples.paths[index]) if isinstance(kept, bytes) else kept

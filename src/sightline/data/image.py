@@ -142,6 +142,18 @@ def _examined(image: Image.Image, label: str, most_pixels: int) -> Decoded:
     )
 
 
+def ending_of(raw: bytes) -> str:
+    """How a file with these bytes would end, such as ``.jpg``; empty where no decoder knows them."""
+    try:
+        with Image.open(io.BytesIO(raw)) as image:
+            kind = image.format or ""
+    except Exception:  # noqa: BLE001 - damaged bytes make decoders raise nearly anything
+        return ""
+    return {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "PPM": ".ppm"}.get(
+        kind, f".{kind.lower()}"
+    )
+
+
 def to_color(image: Image.Image, color: Color) -> Image.Image:
     """The image in 8-bit RGB or gray: alpha over white, 16 bits by their upper 8, palettes expanded.
 

@@ -18,8 +18,10 @@ from PIL import Image
 from sightline.data.image import decode
 from sightline.data.measure import luma_of, measure, reduced
 from sightline.data.row import FORMATS, KINDS, MODES, ROW
+from sightline.data.samples import Samples
 from sightline.data.signature import signatures_of
 from sightline.errors import ImageError
+from sightline.machine import cores
 
 _TOGETHER = 32
 """Files that a thread takes at a time."""
@@ -34,11 +36,11 @@ class Looked(NamedTuple):
     """What is wrong with those that cannot be decoded, by their place among these files."""
 
 
-def look(paths: Sequence[str], most_pixels: int) -> Iterator[Looked]:
-    """Facts about these files, some at a time, in their order."""
-    pieces = [paths[start : start + _TOGETHER] for start in range(0, len(paths), _TOGETHER)]
+def look(samples: Samples, places: NDArray[np.int64], most_pixels: int) -> Iterator[Looked]:
+    """Facts about the samples at these places, some at a time, in their order."""
+    pieces = [places[start : start + _TOGETHER].tolist() for start in range(0, len(places), _TOGETHER)]
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool, _kept_blocks():
-        yield from pool.map(lambda piece: _facts(piece, most_pixels), pieces)
+        yield from pool.map(lambda piece: _facts(samples, piece, most_pixels), pieces)
 
 
 def state_of(path: str) -> tuple[int, int]:
@@ -49,19 +51,14 @@ def state_of(path: str) -> tuple[int, int]:
     return -1, -1
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _facts(paths: Sequence[str], most_pixels: int) -> Looked:
-    rows, faults = np.zeros(len(paths), ROW), dict[int, str]()
+def _facts(samples: Samples, indices: Sequence[int], most_pixels: int) -> Looked:
+    rows, faults = np.zeros(len(indices), ROW), dict[int, str]()
     alike: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = {}
-    for place, path in enumerate(paths):
+    for place, index in enumerate(indices):
         row = rows[place]
-        row["bytes"], row["modified"] = state_of(path)
         try:
-            small = _one(path, row, most_pixels)
+            row["bytes"], row["modified"], kept = _kept(samples, index)
+            small = _one(kept, row, most_pixels) if isinstance(kept, bytes) else _array(kept, row)
         except OSError as error:
             row["fault"], faults[place] = KINDS.index("unreadable"), error.strerror or str(error)
         except ImageError as error:
@@ -77,17 +74,37 @@ def _facts(paths: Sequence[str], most_pixels: int) -> Looked:
     return Looked(rows, faults)
 
 
-def _one(path: str, row: np.void, most_pixels: int) -> NDArray[np.uint8]:
-    """Fill in what a file says of itself, and give the reduced copy of its picture."""
+def _kept(samples: Samples, index: int) -> tuple[int, int, bytes | NDArray[np.uint8]]:
+    """Size, time and content of a sample."""
+    if samples.store is not None:
+        return *samples.state(index), samples.content(index)
+    path = os.path.join(samples.root, samples.paths[index])  # noqa: PTH118 - see state_of
     with open(path, "rb") as file:  # noqa: PTH123
-        raw = file.read()
+        status = os.fstat(file.fileno())
+        return status.st_size, status.st_mtime_ns, file.read()
+
+
+def _array(pixels: NDArray[np.uint8], row: np.void) -> NDArray[np.uint8]:
+    """Fill in what pixels say of themselves, and give the reduced copy of the picture."""
+    row["sha256"] = np.frombuffer(hashlib.sha256(pixels.tobytes()).digest(), np.uint8)
+    row["height"], row["width"] = pixels.shape[:2]
+    row["frames"], row["orientation"] = 1, 1
+    return _reduced(Image.fromarray(pixels), row)
+
+
+def _one(raw: bytes, row: np.void, most_pixels: int) -> NDArray[np.uint8]:
+    """Fill in what a file says of itself, and give the reduced copy of its picture."""
     row["sha256"] = np.frombuffer(hashlib.sha256(raw).digest(), np.uint8)
-    found = decode(raw, path, most_pixels)
+    found = decode(raw, "", most_pixels)
     row["width"], row["height"] = found.image.size
     row["format"], row["mode"] = _code(found.format, FORMATS), _code(found.mode, MODES)
     row["frames"], row["orientation"], row["deep"] = found.frames, found.orientation, found.deep
     row["alpha"] = found.image.has_transparency_data
-    small, digest = reduced(found.image)
+    return _reduced(found.image, row)
+
+
+def _reduced(image: Image.Image, row: np.void) -> NDArray[np.uint8]:
+    small, digest = reduced(image)
     row["pixels"] = np.frombuffer(digest, np.uint8)
     row["gray"] = small.ndim == 2
     return small

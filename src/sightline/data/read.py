@@ -7,11 +7,17 @@ from typing import Any
 
 from sightline.data.formats.archive import unpacked
 from sightline.data.formats.folders import has_class_folders, read_folders
+from sightline.data.formats.hdf5 import SUFFIXES as HDF5_SUFFIXES
+from sightline.data.formats.hdf5 import read_hdf5
+from sightline.data.formats.huggingface import is_hub_name, is_saved, read_huggingface
 from sightline.data.formats.idx import is_images_name, read_idx
+from sightline.data.formats.lmdb import DATA_FILE, read_lmdb
 from sightline.data.formats.members import SUFFIXES, is_archive_name
+from sightline.data.formats.npz import has_npy, read_npz
 from sightline.data.formats.parts import part_of
 from sightline.data.formats.table import is_table, read_csv
 from sightline.data.formats.walk import listing, subfolders
+from sightline.data.formats.webdataset import has_shards, is_pattern, read_webdataset
 from sightline.data.image import is_image_name
 from sightline.data.samples import Samples
 from sightline.errors import ConfigError, DataError, PlugError, SightlineError, did_you_mean
@@ -19,13 +25,15 @@ from sightline.plug import is_plug, resolve
 
 TABLES = (".csv", ".tsv")
 """Endings of tables, in lower case."""
+ARRAYS = (".npz", ".npy")
+"""Endings of NumPy files, in lower case."""
 
 
 def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
-    """Samples from a folder, an archive, a CSV or idx files.
+    """Samples from a folder, an archive, a CSV, idx files, arrays, tar shards, HDF5, LMDB or a Hugging Face data set.
 
     Args:
-        path: the folder or file.
+        path: the folder or file, a pattern of tar shards (``train-{0000..0099}.tar``), or ``hf:owner/name``.
         reader: ``auto``, a key of ``READERS``, or ``my_file:thing``, a callable that takes the path.
         root: for a CSV: folder or archive that its paths are relative to; empty: the folder of the CSV.
 
@@ -35,12 +43,12 @@ def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
         ConfigError: ``root`` has no effect with this reader.
         PlugError: the reader is unknown, or the user's own fails.
     """
-    place = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - links stay as the user wrote them
+    place = located(path)
     try:
         there = place.exists()
     except OSError as error:
         raise DataError(f"cannot look at {path}", where="data.path", got=error.strerror or str(error)) from error
-    if not there:
+    if not there and not is_hub_name(place) and not is_pattern(place):
         near = did_you_mean(place.name, os.listdir(place.parent)) if place.parent.is_dir() else ""  # noqa: PTH208
         raise DataError(f"{path} does not exist", where="data.path", hint=near or "check the path")
     name = reader
@@ -59,6 +67,11 @@ def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
     return read_csv(place, root) if root else make(place)
 
 
+def located(path: Path | str) -> Path:
+    """The absolute path, links as the user wrote them; a name from the hub stays as it is."""
+    return Path(path) if is_hub_name(path) else Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
 def detect(path: Path) -> tuple[str, Path]:
     """Name of the reader for a path, and what to give it: the path, or the file or folder in it that matters.
 
@@ -68,16 +81,24 @@ def detect(path: Path) -> tuple[str, Path]:
     if path.is_dir():
         return _detect_in(path) or ("folders", path)
     name = path.name
-    if is_images_name(name):
-        return "idx", path
-    if is_archive_name(name):
-        return "archive", path
-    if name.lower().endswith(TABLES):
-        return "csv", path
+    shards = is_pattern(path) or (name.lower().endswith(".tar") and has_shards(path))
+    signs = {
+        "huggingface": is_hub_name(path),
+        "idx": is_images_name(name),
+        "webdataset": shards,
+        "archive": is_archive_name(name) and not shards,
+        "lmdb": name == DATA_FILE,
+        "csv": name.lower().endswith(TABLES),
+        "npz": name.lower().endswith(ARRAYS),
+        "hdf5": name.lower().endswith(HDF5_SUFFIXES),
+    }
+    reader = next((reader for reader, found in signs.items() if found), None)
+    if reader is not None:
+        return reader, path
     raise DataError(
         f"no reader for {name}",
         where="data.path",
-        allowed=["a folder", *SUFFIXES, *TABLES, "…images-idx3-ubyte[.gz]"],
+        allowed=["a folder", *SUFFIXES, *TABLES, *ARRAYS, *HDF5_SUFFIXES, "…images-idx3-ubyte[.gz]"],
         hint="give the folder that holds the class folders" if is_image_name(name) else "name one with data.reader",
     )
 
@@ -106,15 +127,28 @@ READERS: dict[str, Callable[[Path], Samples]] = {
     "archive": read_archive,
     "csv": read_csv,
     "idx": read_idx,
+    "npz": read_npz,
+    "hdf5": read_hdf5,
+    "lmdb": read_lmdb,
+    "huggingface": read_huggingface,
+    "webdataset": read_webdataset,
 }
 """Every built-in reader: a path to ``Samples``."""
 
 
 def _detect_in(folder: Path) -> tuple[str, Path] | None:
-    """idx files or one table in a folder, or in the one folder that it holds."""
+    """What a folder holds other than class folders, or the one folder in it."""
     names = listing(folder)
-    if any(is_images_name(name) for name in names):
-        return "idx", folder
+    signs = {
+        "idx": any(is_images_name(name) for name in names),
+        "lmdb": DATA_FILE in names,
+        "huggingface": is_saved(names),
+        "npz": has_npy(folder, names),
+        "webdataset": has_shards(folder),
+    }
+    reader = next((reader for reader, found in signs.items() if found), None)
+    if reader is not None:
+        return reader, folder
     tables = [name for name in names if name.lower().endswith(TABLES) and is_table(folder / name)]
     if has_class_folders(folder):
         return None

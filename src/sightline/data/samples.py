@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.store import Store
 from sightline.errors import DataError, shortened
 
 PARTS = ("train", "val", "test")
@@ -82,6 +83,10 @@ class Samples:
     """SHA-256 that a table states for each file, ``[n, 32]``; zeros: none."""
     pixels: NDArray[np.uint8] | None = None
     """The images themselves, ``[n, height, width]`` or ``[n, height, width, 3]``, where they are not files."""
+    store: Store | None = None
+    """The container that the images lie in, where they are neither files nor ``pixels``."""
+    rows: NDArray[np.int64] | None = None
+    """Row of each sample in ``store``."""
     format: str = "arrays"
     """Name of the reader that made this."""
     ignored: tuple[str, ...] = ()
@@ -91,7 +96,7 @@ class Samples:
         return len(self.labels)
 
     def __post_init__(self) -> None:
-        for name in ("paths", "parts", "groups", "weights", "times", "checksums", "pixels"):
+        for name in ("paths", "parts", "groups", "weights", "times", "checksums", "pixels", "rows"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.labels):
                 raise DataError(
@@ -154,6 +159,7 @@ class Samples:
             times=None if self.times is None else self.times[indices],
             checksums=None if self.checksums is None else self.checksums[indices],
             pixels=None if self.pixels is None else self.pixels[indices],
+            rows=None if self.rows is None else self.rows[indices],
         )
 
     def part(self, name: str) -> NDArray[np.int64]:
@@ -168,6 +174,29 @@ class Samples:
     def file(self, index: int) -> Path:
         """Where the image of a sample lies on disk; only for samples that are files."""
         return self.root / self.paths[index]
+
+    def content(self, index: int) -> bytes | NDArray[np.uint8]:
+        """The image of a sample as it is kept: the encoded bytes, or its pixels.
+
+        Raises:
+            OSError: the file cannot be read.
+            ImageError: the store cannot be read at this place.
+        """
+        if self.pixels is not None:
+            return self.pixels[index]
+        if self.store is not None and self.rows is not None:
+            return self.store.read(int(self.rows[index]))
+        return self.file(index).read_bytes()
+
+    def state(self, index: int) -> tuple[int, int]:
+        """Size in bytes and time of change of a sample's file or container; -1 and -1 where it is gone."""
+        if self.store is not None and self.rows is not None:
+            return self.store.state(int(self.rows[index]))
+        try:
+            status = self.file(index).stat()
+        except OSError:
+            return -1, -1
+        return status.st_size, status.st_mtime_ns
 
 
 def _codes_of(

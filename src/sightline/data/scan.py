@@ -6,7 +6,6 @@ reads only what is new.
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ from sightline.data.row import ROW
 from sightline.data.samples import Samples
 from sightline.data.scan_store import Store
 from sightline.data.signature import signatures_of
+from sightline.errors import ImageError
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while a long pass runs."""
@@ -36,6 +36,8 @@ class Scan:
     """One ``ROW`` a sample."""
     faults: dict[int, str]
     """What is wrong with the samples that cannot be decoded, by their place."""
+    measured: bool = True
+    """Whether the images were looked at; if not, a container told their checksums and sizes and nothing else."""
 
     def sha256(self, index: int) -> str:
         """Hex checksum of a sample's file (for arrays: of its pixels)."""
@@ -43,10 +45,9 @@ class Scan:
 
     def take(self, indices: NDArray[np.integer[Any]]) -> "Scan":
         """The facts about the samples at these places."""
-        if not self.faults:
-            return Scan(self.rows[indices], {})
-        kept = {int(old): new for new, old in enumerate(indices)}
-        return Scan(self.rows[indices], {kept[old]: why for old, why in self.faults.items() if old in kept})
+        kept = {int(old): new for new, old in enumerate(indices)} if self.faults else {}
+        faults = {kept[old]: why for old, why in self.faults.items() if old in kept}
+        return Scan(self.rows[indices], faults, self.measured)
 
 
 def scan(samples: Samples, progress: Progress | None = None, most_pixels: int = MOST_PIXELS) -> Scan:
@@ -79,22 +80,38 @@ def hash_of(samples: Samples, index: int) -> str:
     """Hex checksum of a sample as it is now; empty when its file is gone."""
     if samples.pixels is not None:
         return hashlib.sha256(samples.pixels[index].tobytes()).hexdigest()
+    if samples.store is not None and samples.rows is not None and (said := samples.store.declared()) is not None:
+        return said["sha256"][samples.rows[index]].tobytes().hex()  # each read is compared with it
     try:
-        return hashlib.sha256(samples.file(index).read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(_bytes(samples.content(index))).hexdigest()
+    except (OSError, ImageError):
         return ""
+
+
+def declared(samples: Samples) -> Scan | None:
+    """The facts that the samples' container holds about them, where it does; no image is read."""
+    said = None if samples.store is None else samples.store.declared()
+    if said is None or samples.rows is None:
+        return None
+    rows = np.zeros(len(samples), ROW)
+    for name, column in said.items():
+        rows[name] = column[samples.rows]
+    rows["pixels"] = rows["sha256"][:, :16]  # so that equal files are known as copies; nothing else was measured
+    return Scan(rows, {}, measured=False)
+
+
+def _bytes(raw: bytes | NDArray[np.uint8]) -> bytes:
+    return raw if isinstance(raw, bytes) else raw.tobytes()
 
 
 def _scan_files(
     samples: Samples, rows: NDArray[np.void], faults: dict[int, str], todo: NDArray[np.int64],
     known: NDArray[np.bool_], most_pixels: int, progress: Progress | None,
 ) -> None:  # fmt: skip
-    root = os.fspath(samples.root)
     for start in range(0, len(todo), _CHUNK):
         chunk = todo[start : start + _CHUNK]
-        paths = [os.path.join(root, samples.paths[int(index)]) for index in chunk]  # noqa: PTH118
         done = 0
-        for found in look(paths, most_pixels):
+        for found in look(samples, chunk, most_pixels):
             places = chunk[done : done + len(found.rows)]
             rows[places], known[places] = found.rows, True
             faults.update({int(places[place]): why for place, why in found.faults.items()})

@@ -38,12 +38,14 @@ class Store:
         if not usable:
             return everything
         found = self._places(names)
+        files = self.samples.store is None
         root = os.fspath(self.samples.root)
         known = np.zeros(len(rows), np.bool_)
         for index in np.flatnonzero(found >= 0):
             row = old[found[index]]
             path = os.path.join(root, self.samples.paths[int(index)])  # noqa: PTH118 - see state_of
-            known[index] = state_of(path) == (row["bytes"], row["modified"])
+            state = state_of(path) if files else self.samples.state(int(index))
+            known[index] = state == (row["bytes"], row["modified"])
         known[known] = old["width"][found[known]].astype(np.int64) * old["height"][found[known]] <= most_pixels
         rows[known] = old[found[known]]
         return np.flatnonzero(~known)

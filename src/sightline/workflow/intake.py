@@ -13,7 +13,7 @@ from sightline.data.config import DataConfig
 from sightline.data.exclude import excluded
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.data.scan import Scan, scan
+from sightline.data.scan import Scan, declared, scan
 from sightline.data.split import refuse_stated_changes
 from sightline.errors import ConfigError, DataError, shortened
 from sightline.files import sha256_of
@@ -66,10 +66,12 @@ def take_in(config: RunConfig, say: Say) -> Intake:
             got=shortened([samples.paths[int(index)] for index in nameless[:5]]),
             hint="give them a label or leave them out; sightline predict labels them with a trained run",
         )
-    facts = look_at(samples, say, config.data.max_pixels)
+    # A packed data set says itself what was found when it was packed, and each image is compared with it when read.
+    facts = declared(samples) or look_at(samples, say, config.data.max_pixels)
     samples, facts, told = _decodable(config.data, samples, facts, say)
     refuse_stated_changes(samples, np.arange(len(samples)), facts.sha256)
-    findings = [] if config.data.check == "off" else check(Facts(samples, facts, needed(config.data)), _RULES)
+    looked = config.data.check != "off" and facts.measured
+    findings = check(Facts(samples, facts, needed(config.data)), _RULES) if looked else []
     _tell(findings, config.data, say)
     return Intake(samples, facts, told, findings, without)
 

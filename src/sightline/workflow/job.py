@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sightline import distributed
@@ -13,6 +15,7 @@ from sightline.config import RunConfig
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
 from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds, steps_per_epoch
+from sightline.data.stream import in_line, stream_order
 from sightline.data.transforms import Evaluation, make_transform
 from sightline.errors import ConfigError, ModelError
 from sightline.evaluation.predict import loss_and_accuracy
@@ -166,7 +169,7 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
     batch_size = int(config.train.batch_size)
     pieces = training_pieces(
         indices,
-        order=prepared.balance.order,
+        order=_stream_order(prepared, indices) if config.data.stream else prepared.balance.order,
         batch_size=batch_size,
         accumulate=plan.accumulate,
         rank=distributed.rank(),
@@ -184,10 +187,18 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         yield batch if weights is None else dataclasses.replace(batch, weights=weights[batch.indices]), end - begin
 
 
+def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[int], NDArray[np.int64]]:
+    """From the epoch to the places in ``indices`` in which a stream gives them."""
+    samples, seed, buffer = prepared.samples, prepared.config.seed, prepared.config.data.shuffle_buffer
+    return lambda epoch: np.searchsorted(indices, stream_order(samples, indices, seed, epoch, buffer))
+
+
 def _evaluator(prepared: Prepared, plan: Plan) -> Any:
     config = prepared.config
     dataset = Pieces(prepared.samples, Evaluation(prepared.contract), config.seed)
     indices = prepared.samples.part("val")
+    if config.data.stream:
+        indices = in_line(prepared.samples, indices)
     pieces = evaluation_pieces(indices, config.evaluation.batch_size, distributed.rank(), distributed.world())
 
     def evaluate(module: nn.Module) -> dict[str, float]:

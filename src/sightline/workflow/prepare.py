@@ -21,6 +21,7 @@ from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 from sightline.data.split import apply_split, refuse_changes, write_split
+from sightline.data.stream import require_stream
 from sightline.data.transforms import AUGMENTS, active_steps, make_transform
 from sightline.findings import Finding
 from sightline.machine import cores
@@ -81,6 +82,8 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     settling = Settling(config, origins)
     taken = take_in(config, say)
     facts = taken.facts
+    if config.data.stream:
+        require_stream(taken.samples, config.data.val, config.data.test)
     samples = divide(config, origins, taken.samples, facts, say)
     refuse(without_validation() if not len(samples.part("val")) else [], config, origins)
     say.note(_counted(samples))

@@ -17,6 +17,7 @@ import torch
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
+from sightline.data.read import located
 from sightline.errors import CheckpointError, ConfigError, RunError, SightlineError, TrainingError
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
@@ -129,7 +130,7 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.model.weights not in ("auto", "none", "hub"):
         paths["model.weights"] = config.model.weights
-    return resolve(config, {key: str(Path(path).expanduser().absolute()) for key, path in paths.items() if path})
+    return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
 def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
