@@ -17,7 +17,7 @@ def test_a_finding_as_json():
     made = finding(paths=("a.png", "ä.png"), evidence={"bytes": 0})
     assert json.loads(json.dumps(made.as_dict())) == {
         "rule": "files.damaged", "severity": "error", "message": "a.png is empty", "remedy": "remove it",
-        "paths": ["a.png", "ä.png"], "evidence": {"bytes": 0},
+        "paths": ["a.png", "ä.png"], "leave_out": ["a.png", "ä.png"], "evidence": {"bytes": 0},
     }  # fmt: skip
 
 
@@ -29,3 +29,10 @@ def test_equal_findings_are_equal_and_do_not_share_their_evidence():
 def test_findings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         finding().severity = "note"
+
+
+def test_what_a_training_should_do_without():
+    assert finding(paths=("a.png",)).quarantined() == ("a.png",)
+    assert finding(paths=("a.png",), severity="note").quarantined() == ()
+    assert finding(paths=("a.png", "b.png"), leave_out=("b.png",)).quarantined() == ("b.png",)
+    assert finding(paths=("a.png",), leave_out=()).quarantined() == ()

@@ -26,7 +26,7 @@ def transparent(image):
         ("pixels.gray", "x.png", lambda image: image.convert("L")),
         ("pixels.gray", "x.bmp", lambda image: image.convert("L").convert("RGB")),
         ("pixels.dark", "x.png", lambda image: image.point(lambda level: level // 12)),
-        ("pixels.bright", "x.png", lambda image: image.point(lambda level: 255 - level // 12)),
+        ("pixels.bright", "x.png", lambda image: image.point(lambda level: 255 - level // 20)),
         ("pixels.blurred", "x.png", lambda image: image.filter(ImageFilter.GaussianBlur(9))),
     ],
 )

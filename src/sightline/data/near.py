@@ -8,13 +8,13 @@ import concurrent.futures
 import dataclasses
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.alignment import Field, Likeness, compare, square_of
 from sightline.data.derive import image_of
+from sightline.data.exact import exact_copies
 from sightline.data.lookalikes import LOOKS, Candidates, candidates, cores
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
@@ -102,7 +102,8 @@ def families(pairs: Pairs, count: int, kinds: tuple[str, ...] = KINDS) -> NDArra
 def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pairs:
     sound = np.ones(len(samples), np.bool_)
     sound[list(scan.faults)] = False
-    exact = list(_exact_copies(scan, np.flatnonzero(sound)))
+    groups = [group.tolist() for group in exact_copies(samples, scan, np.flatnonzero(sound))]
+    exact = [(group[0], copy) for group in groups for copy in group[1:]]
     for _, copy in exact:
         sound[copy] = False  # its original speaks for it
     large = np.minimum(scan.rows["width"], scan.rows["height"]) >= SMALLEST
@@ -122,23 +123,6 @@ def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pair
         kind=columns[3].astype(np.int8),
         crowded=searched[suspects.crowded],
     )
-
-
-def _exact_copies(scan: Scan, sound: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """An original and a copy of it, for every copy: equal decoded pixels, whatever the files are."""
-    keys = np.ascontiguousarray(scan.rows["pixels"][sound]).view("V16").reshape(-1)
-    for members in _groups(keys):
-        places = sound[members].tolist()
-        yield from ((places[0], place) for place in places[1:])
-
-
-def _groups(keys: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
-    """Places with equal keys, where there are several, each group in order."""
-    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    order = np.argsort(inverse, kind="stable")
-    ends = np.cumsum(counts)
-    for number in np.flatnonzero(counts > 1):
-        yield order[ends[number] - counts[number] : ends[number]]
 
 
 def _confirmed(

@@ -1,4 +1,4 @@
-"""Rules about pictures that are there twice, told by the hash of their decoded pixels; they need no further look."""
+"""Rules about pictures that are there twice, told by their decoded pixels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.check.facts import Facts, Rule
+from sightline.data.exact import exact_copies
 from sightline.data.samples import PARTS, UNASSIGNED
 from sightline.errors import shortened
 from sightline.findings import Finding, Severity
@@ -48,13 +49,7 @@ def outside(facts: Facts, group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def copies(facts: Facts) -> Iterator[NDArray[np.int64]]:
     """Places of sound samples with equal pixels, group by group."""
-    sound = facts.sound
-    hashes = np.ascontiguousarray(facts.scan.rows["pixels"][sound]).view("V16").reshape(-1)
-    order = np.argsort(hashes, kind="stable")
-    starts = np.flatnonzero(np.r_[True, hashes[order][1:] != hashes[order][:-1]])
-    for members in np.split(sound[order], starts[1:]):
-        if len(members) > 1:
-            yield np.sort(members)
+    return exact_copies(facts.samples, facts.scan, facts.sound)
 
 
 def about_groups(

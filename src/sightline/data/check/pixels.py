@@ -13,7 +13,7 @@ from sightline.findings import Finding, Severity
 
 CONSTANT = 2.0
 """Standard deviation of the luma, in gray levels, below which a picture shows next to nothing."""
-DARK, BRIGHT = 40, 215
+DARK, BRIGHT = 25, 235
 """Gray levels: in a dark picture 99 % of the pixels are below the one, in a bright one 99 % above the other."""
 FAR_BLURRED, FAR_NOISY = 5.0, 6.0
 """How far from the median a picture must be to stand out, in robust standard deviations (1.4826 times the median

@@ -76,7 +76,7 @@ def _finding(finding: Finding, picture: Picture) -> str:
 
 
 def _paths(finding: Finding, shown: int) -> str:
-    if len(finding.paths) <= shown:
+    if len(finding.paths) <= max(shown, 3):  # the message names as many
         return ""
     items = [f"<li>{name(path)}</li>" for path in finding.paths[:MOST_PATHS]]
     if len(finding.paths) > MOST_PATHS:
