@@ -8,21 +8,21 @@ import torch
 from numpy.typing import NDArray
 
 from sightline.config import RunConfig
-from sightline.config_file import load_resolved
 from sightline.data.check.outliers import embedding_outliers, outliers
 from sightline.data.check.suspects import suspect_labels, suspects
 from sightline.data.derive import derive_contract
 from sightline.data.loader import Pieces, evaluation_pieces, load
-from sightline.data.samples import PARTS, Samples
+from sightline.data.samples import Samples
 from sightline.data.scan import Scan
+from sightline.data.split import read_split
 from sightline.data.transforms import Evaluation
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, DataError
 from sightline.evaluation.embed import embeddings_of
 from sightline.findings import Finding
 from sightline.model.build import preferred_input
 from sightline.run import Run
 from sightline.workflow.environment import cores, usable_device
-from sightline.workflow.evaluate import foreign, predicted, run_samples
+from sightline.workflow.evaluate import foreign, predicted
 from sightline.workflow.prepare import build_model, make_task
 from sightline.workflow.say import Say
 from sightline.workflow.trained import open_trained
@@ -49,33 +49,36 @@ def refuse_half_asked(config: RunConfig, run: Path | None, train_too: bool) -> N
 def doubted_labels(run: Path, data: Path, samples: Samples, facts: Scan, *, train_too: bool, say: Say) -> list[Finding]:
     """Labels that a run's predictions speak against, the most doubtful first.
 
-    Of the run's own data, val and test are asked, and train only where wanted: a network knows the labels that it was
-    trained on. Of other data all images are asked.
+    Images that the run was trained on, found by their checksums wherever they lie now, are asked about only where
+    wanted: a network knows the labels that it was trained on.
 
     Raises:
         RunError: there is no such run, or it has not been trained.
-        DataError: other data has classes that the model does not know.
-        ConfigError: ``train_too`` with data that the run was not trained on.
+        DataError: there are classes that the model does not know, or no images to ask about.
+        ConfigError: ``train_too`` with data of which the run was trained on nothing.
     """
     here = Run.open(run)
     model = open_trained(here)
-    own = Path(load_resolved(here.config).data.path).resolve() == data.resolve()
-    if train_too and not own:
+    asked = foreign(samples, model, data)
+    split = read_split(here.split)
+    learnt = {digest for digest, part in zip(split.sha256, split.parts, strict=True) if part == "train"}
+    blind = np.asarray([facts.sha256(index) not in learnt for index in range(len(asked))], np.bool_)
+    sound = _sound(facts)
+    known = int((sound & ~blind).sum())
+    if train_too and not known:
         raise ConfigError(
-            "--train-too has no effect: the run was trained on other data", where="--train-too", got=str(data)
+            "--train-too has no effect: the run was trained on none of these images", where="--train-too", got=data
         )
-    if own:
-        asked = run_samples(here)
-        kept = np.ones(len(asked), np.bool_) if train_too else asked.parts != PARTS.index("train")
-        damaged = {samples.paths[index] for index in facts.faults}
-        kept &= np.asarray([path not in damaged for path in asked.paths], np.bool_)
-        blind = asked.parts != PARTS.index("train")
-    else:
-        asked = foreign(samples, model, data)
-        kept = _sound(facts)
-        blind = np.ones(len(asked), np.bool_)
-    indices = np.flatnonzero(kept)
-    say.note(f"asking {here.folder} about {len(indices)} labels; {_acquaintance(own, blind[indices])}")
+    indices = np.flatnonzero(sound if train_too else sound & blind)
+    if not len(indices):
+        raise DataError(
+            "the run was trained on every image here, so its answers say little about their labels",
+            where=str(data), hint="add --train-too to ask nevertheless, or give images that it has not seen",
+        )  # fmt: skip
+    trained = f"it was trained on {known} of them and will believe most of those"
+    say.note(f"asking {run} about {len(indices)} labels; {trained if train_too else 'it was trained on none of them'}")
+    if not train_too and known:
+        say.detail(f"left out {known} images that it was trained on; --train-too asks about them as well")
     answers = predicted(model, asked, indices, "check", str(asked.root))
     found = suspects(answers.probabilities, answers.labels)
     return list(
@@ -102,14 +105,6 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, _workers(len(samples)))
     found = outliers(embeddings_of(built, make_task(config, contract), batches, device), samples.labels)
     return list(embedding_outliers(found, samples.paths, samples.labels, samples.classes))
-
-
-def _acquaintance(own: bool, blind: NDArray[np.bool_]) -> str:
-    """What is known of whether the run was trained on what it is asked about."""
-    if not own:
-        return "of another data set: what it was trained on, if anything here, it will believe"
-    known = int((~blind).sum())
-    return f"it was trained on {known} of them and will believe most of those" if known else "it was trained on none"
 
 
 def _sound(facts: Scan) -> NDArray[np.bool_]:
