@@ -67,7 +67,7 @@ class Settling:
         """Sampler and class weights, together: either of them given by hand leaves the other one out."""
         sampler, weights = self.config.data.sampler, self.config.train.loss.class_weights
         ratio = imbalance_ratio(counts)
-        told = f"the largest class has {ratio:.3g} times the training images of the smallest"
+        told = f"the largest class has {ratio:.3g} times as many images as the smallest"
         strong = sampler == "auto" and weights == "auto" and ratio >= WEIGHED_FROM
         if sampler == "auto":
             self.chose("data.sampler", "none", f"{told}; each image once an epoch")

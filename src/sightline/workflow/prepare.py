@@ -122,11 +122,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     built, report = build_model(settling.config, contract, say)
     task, judge = _tasks(settling.config, contract, balanced)
     _choose_form(settling, samples, contract, built, task)
-    for key, origin in settling.origins.items():
-        if origin.startswith("auto: "):
-            say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
-    for line in balance_told(balanced):
-        say.detail(line)
+    _tell(settling, balanced, say)
     write_split(run.split, samples, facts)
     contract.save(run.contract)
     run.note(
@@ -219,6 +215,15 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     make_loss(config.train.loss)
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
+
+
+def _tell(settling: Settling, balanced: Balance, say: Say) -> None:
+    """What was chosen and why, and how the training part is drawn and weighed."""
+    for key, origin in settling.origins.items():
+        if origin.startswith("auto: "):
+            say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
+    for line in balance_told(balanced):
+        say.detail(line)
 
 
 def _counted(samples: Samples) -> str:
