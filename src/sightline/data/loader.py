@@ -6,7 +6,6 @@ nothing, and a resumed run asks for the batches that are still missing.
 
 import dataclasses
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from sightline.data.derive import image_of
 from sightline.data.order import batch_bounds, repeats, steps_per_epoch, stream_key
 from sightline.data.samples import Samples
 from sightline.data.transforms import Transform
+from sightline.data.workers import deaf, items_of
 from sightline.errors import DataError, ImageError
 
 
@@ -93,10 +93,10 @@ def load(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=pin,
-        worker_init_fn=_quiet_worker if workers else None,
+        worker_init_fn=deaf if workers else None,
         multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
     )
-    for item in loader:
+    for item in items_of(loader):
         if isinstance(item, DataError):
             raise item
         yield Batch(*item)
@@ -155,9 +155,3 @@ def evaluation_pieces(indices: NDArray[np.int64], batch_size: int, rank: int = 0
     """The batches of one rank for one pass over these samples; every sample is in exactly one piece of one rank."""
     mine = indices[rank::world]
     return [Piece(0, mine[start : start + batch_size]) for start in range(0, len(mine), batch_size)]
-
-
-def _quiet_worker(_: int) -> None:
-    """Signals to the whole process group are for the process that trains; it ends its workers itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
