@@ -10,7 +10,7 @@ import torch
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, flat, resolve
-from sightline.data.balance import Balance
+from sightline.data.balance import SAMPLERS, Balance
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
 from sightline.data.loader import Piece, Pieces, load
@@ -108,6 +108,8 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     """
     samples = apply_split(read(config.data.path, config.data.reader, config.data.root), run.split)
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
+    if "balance" not in run.info():  # a run of an earlier version, which left weights aside
+        samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
     contract = Contract.load(run.contract)
@@ -164,6 +166,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     if config.model.name != "auto":
         preferred_input(config.model.name)
     make_loss(config.train.loss)
+    plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
 
 
 def _tell(settling: Settling, balanced: Balance, say: Say) -> None:
