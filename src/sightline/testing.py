@@ -4,7 +4,6 @@ Give a component of your own to the check of its kind; it says nothing where the
 """
 
 import copy
-import dataclasses
 import multiprocessing
 import pickle
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
 from sightline.task.classification import LossFunction
 from sightline.training.config import LossConfig
-from sightline.training.losses import takes_weights
+from sightline.training.losses import weighed
 
 _COLUMNS = ("labels", "parts", "groups", "weights", "pixels", "rows")
 
@@ -56,18 +55,18 @@ def check_format(reader: Callable[[Path], object], path: Path) -> Samples:
 
 
 def check_loss(
-    make: Callable[..., LossFunction], config: LossConfig | None = None, classes: int = 5, mixed: bool = True
+    make: Callable[[LossConfig], LossFunction], config: LossConfig | None = None, classes: int = 5, mixed: bool = True
 ) -> None:
     """Check that a loss honours its contract: logits ``[n, classes]`` and targets ``[n]`` to the losses ``[n]``.
 
     Losses are one per sample and do not depend on the other samples of the batch (so that micro-batches and ranks add
     up to the whole batch), they and their gradients are finite for logits of any size, and the gradient is that of the
     loss (``torch.autograd.gradcheck`` in float64). For mixed images, targets may be the shares of the classes
-    ``[n, classes]``: the same holds for them, and shares that are all on one class give what that class gives. Where
-    ``make`` takes ``weights`` of the classes, a sample's loss without smoothing is that many times as large.
+    ``[n, classes]``: the same holds for them, and shares that are all on one class give what that class gives. All of
+    this holds for them with class weights, too, which are put around the loss.
 
     Args:
-        make: makes the loss from its settings, and from ``weights`` where it takes them.
+        make: makes the loss from its settings.
         config: the settings; the defaults where none are given.
         classes: width of the logits.
         mixed: whether it is meant for MixUp and CutMix too.
@@ -89,14 +88,9 @@ def check_loss(
         _need(losses.shape == targets.shape, "a loss", clause, f"shape {list(losses.shape)}")
         difference = losses - loss(logits, targets)
         _need(bool((difference.abs() < 1e-9).all()), "a loss", clause, f"{difference.tolist()} more")
-        _check_losses(loss, logits, torch.rand(7, classes, generator=random, dtype=torch.float64).softmax(dim=1))
-    if takes_weights(make):
-        sharp = dataclasses.replace(config, label_smoothing=0.0)
-        weights = torch.rand(classes, generator=random, dtype=torch.float64) + 0.5
-        times = make(sharp, weights=weights)(logits, targets) / make(sharp)(logits, targets)
-        clause = "multiplies a sample's loss by the weight of its class"
-        right = torch.allclose(times, weights[targets])
-        _need(right, "a loss", clause, f"{times.tolist()} times for weights {weights[targets].tolist()}")
+        shares_of_all = torch.rand(7, classes, generator=random, dtype=torch.float64).softmax(dim=1)
+        _check_losses(loss, logits, shares_of_all)
+        _check_losses(weighed(loss, torch.arange(classes).double()), logits, shares_of_all)
 
 
 def check_model(make: Callable[..., object], classes: int = 3, channels: int = 3, size: int = 64) -> None:

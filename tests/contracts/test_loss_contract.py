@@ -44,11 +44,6 @@ def largest_share(logits, targets):
     return numbers_only(logits, targets)
 
 
-def half_weighed(config, weights=None):
-    own = None if weights is None else weights.sqrt()
-    return lambda logits, targets: functional.cross_entropy(logits, targets, weight=own, reduction="none")
-
-
 class WrongSlope(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits):
@@ -69,7 +64,6 @@ class WrongSlope(torch.autograd.Function):
         (of(lambda logits, targets: WrongSlope.apply(logits)), "has the gradient of its values"),
         (of(numbers_only), r"takes shares of classes \[n, classes\] as targets\n  got: RuntimeError"),
         (of(largest_share), "gives for shares of classes that are all on one class what that class gives"),
-        (half_weighed, "multiplies a sample's loss by the weight of its class"),
     ],
 )
 def test_a_broken_clause_is_named(make, clause):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from sightline.data.check.facts import Facts
 from sightline.data.check.rules import check
 from sightline.data.near import KINDS, clusters_of, near_pairs
 from sightline.data.read import read
@@ -25,8 +26,13 @@ def scene(seed, size=(120, 96)):
     return Image.blend(Image.blend(layers[0], layers[1], 0.45), layers[2], 0.3)
 
 
+def copies_in(samples):
+    """What the rules about copies say."""
+    return [one for one in check(Facts(samples, scan(samples))) if "duplicates" in one.rule]
+
+
 def found(samples):
-    return [(finding.severity, finding.rule, finding.message) for finding in check(samples, scan(samples))]
+    return [(finding.severity, finding.rule, finding.evidence["groups"]) for finding in copies_in(samples)]
 
 
 def pairs_of(folder):
@@ -94,9 +100,7 @@ def test_copies_are_equal_pixels_and_not_equal_files(tmp_path):
     one = scene(1, (40, 30))
     folder = write(tmp_path, a_0=one, b_0=scene(2, (40, 30)))
     one.save(tmp_path / "b" / "1.bmp")
-    assert found(read(folder))[-1] == (
-        "warning", "duplicates.two_labels", "the same image with 2 labels, a, b: a/0.png, b/1.bmp",
-    )  # fmt: skip
+    assert found(read(folder)) == [("warning", "duplicates.two_labels", [["a/0.png", "b/1.bmp"]])]
 
 
 def test_one_exchanged_thing_makes_another_picture(tmp_path):
@@ -130,7 +134,7 @@ def test_the_same_image_under_two_labels():
     pixels = distinct(8)
     pixels[5] = pixels[6] = pixels[1]
     assert found(Samples.from_arrays(pixels, ["a"] * 4 + ["b"] * 4, name="x")) == [
-        ("warning", "duplicates.two_labels", "the same image with 2 labels, a, b: x#1, x#5, x#6")
+        ("warning", "duplicates.two_labels", [["x#1", "x#5", "x#6"]])
     ]
 
 
@@ -139,7 +143,7 @@ def test_the_same_image_in_two_parts():
     pixels[4] = pixels[0]
     samples = Samples.from_arrays(pixels, ["a", "b"] * 3, parts=["train"] * 4 + ["test"] * 2, name="x")
     assert found(samples) == [
-        ("error", "duplicates.across_parts", "the same image in train and test: x#0, x#4"),
+        ("error", "duplicates.across_parts", [["x#0", "x#4"]]),
     ]
 
 
@@ -147,7 +151,7 @@ def test_copies_with_one_label_in_one_part_count_twice():
     pixels = distinct(6)
     pixels[2] = pixels[0]
     assert found(Samples.from_arrays(pixels, ["a", "b"] * 3)) == [
-        ("warning", "duplicates.one_part", "the same image more than once: array#0, array#2")
+        ("warning", "duplicates.one_part", [["array#0", "array#2"]])
     ]
 
 
@@ -157,9 +161,10 @@ def test_a_near_duplicate_in_two_parts_is_a_leak(tmp_path):
             write(tmp_path / part, **{f"{label}_0": scene(ord(label) + 10 * place)})
     write(tmp_path / "val", a_1=crop(scene(ord("a")), 0, 0, 0.95, 1))
     samples = read(tmp_path)
-    (finding,) = [one for one in check(samples, scan(samples)) if one.severity == "error"]
+    (finding,) = [one for one in copies_in(samples) if one.severity == "error"]
     assert finding.rule == "near_duplicates.across_parts"
-    assert finding.message == "nearly the same image in train and val: train/a/0.png, val/a/1.png"
+    assert "train/a/0.png (train, a) = val/a/1.png (val, a)" in finding.message
+    assert finding.quarantined() == ("train/a/0.png",)
     (pair,) = finding.evidence["pairs"]
     assert pair["kind"] == "near" and 0.975 <= pair["similarity"] < 1
 
@@ -170,8 +175,8 @@ def test_templated_pictures_are_compared_in_part_and_that_is_said(monkeypatch):
     form = np.asarray(scene(1).convert("L"))
     noise = np.random.default_rng(0).integers(0, 2, (30, *form.shape), dtype=np.uint8)
     samples = Samples.from_arrays(np.minimum(form, 254) + noise, ["a", "b"] * 15)
-    notes = [finding for finding in check(samples, scan(samples)) if finding.severity == "note"]
-    assert [(note.rule, note.evidence) for note in notes] == [("near_duplicates.crowded", {"count": 30})]
+    crowded = [finding.evidence for finding in copies_in(samples) if finding.rule == "near_duplicates.crowded"]
+    assert crowded == [{"count": 30}]
     assert len(set(clusters_of(samples, scan(samples)).tolist())) == 1, "and yet the family holds together"
 
 
@@ -185,6 +190,6 @@ def test_real_photos_in_two_classes_are_found(shared_data, tmp_path):
     ]
     chosen += list(range(0, len(samples), 25))
     samples = samples.take(np.unique(chosen))
-    findings = check(samples, scan(samples))
-    told = {tuple("/".join(path.split("/")[-2:]) for path in one.paths) for one in findings if "two_labels" in one.rule}
+    groups = [group for one in copies_in(samples) if "two_labels" in one.rule for group in one.evidence["groups"]]
+    told = {tuple("/".join(path.split("/")[-2:]) for path in group) for group in groups}
     assert told == known

@@ -10,7 +10,7 @@ from sightline.errors import PlugError
 from sightline.task.classification import Classification, Outcome
 from sightline.task.fit import refuse_unfit
 from sightline.training.config import LossConfig
-from sightline.training.losses import LOSSES
+from sightline.training.losses import LOSSES, make_loss
 
 CONTRACT = Contract(
     classes=tuple("abcd"), color="gray", height=6, width=6, resize="squash", shorter=6,
@@ -48,7 +48,7 @@ class WithNetwork(Classification):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_built_in_losses_fit(name):
-    refuse(Classification(CONTRACT, LOSSES[name](LossConfig(name=name), weights=torch.tensor([1.0, 2.0, 3.0, 0.0]))))
+    refuse(Classification(CONTRACT, make_loss(LossConfig(name=name), torch.tensor([1.0, 2.0, 3.0, 0.0]))))
 
 
 @pytest.mark.parametrize(("loss", "got"), [(by_number, "RuntimeError: "), (by_rounding, "in place of")])

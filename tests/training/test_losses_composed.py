@@ -56,9 +56,8 @@ def formula(logits, label, smoothing, class_weights, gamma):
     total = 0.0
     for place in range(CLASSES):
         share = (1 - smoothing) * (place == label) + smoothing / CLASSES
-        weight = 1.0 if class_weights is None else float(class_weights[place])
-        total -= share * weight * (1 - np.exp(logs[place])) ** gamma * logs[place]
-    return total
+        total -= share * (1 - np.exp(logs[place])) ** gamma * logs[place]
+    return total * (1.0 if class_weights is None else float(class_weights[label]))
 
 
 @pytest.mark.parametrize(("name", "mix", "smoothing", "class_weights", "sample_weights", "gamma"), COMBINATIONS)
@@ -90,16 +89,26 @@ def test_the_loss_is_the_formula(name, mix, smoothing, class_weights, sample_wei
             assert float(outcome.correct) == pytest.approx(sum(hits), abs=1e-5)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("shares", [False, True])
-def test_class_weights_are_those_of_torch(smoothing, shares):
+def test_class_weights_are_those_of_torch(shares):
     logits = torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(2))
     targets = batch()[1]
     if shares:
         targets = torch.rand(N, CLASSES, generator=torch.Generator().manual_seed(3)).softmax(dim=1)
-    ours = make_loss(LossConfig(label_smoothing=smoothing), CLASS_WEIGHTS)(logits, targets)
-    theirs = nn.CrossEntropyLoss(weight=CLASS_WEIGHTS, label_smoothing=smoothing, reduction="none")(logits, targets)
+    ours = make_loss(LossConfig(label_smoothing=0.0), CLASS_WEIGHTS)(logits, targets)
+    theirs = nn.CrossEntropyLoss(weight=CLASS_WEIGHTS, reduction="none")(logits, targets)
     torch.testing.assert_close(ours, theirs)
+
+
+def test_a_heavy_class_does_not_become_the_best_answer_to_images_of_the_others():
+    """As it does in torch's combination of weights and smoothing."""
+    weights, targets = torch.tensor([0.5, 50.0]), torch.tensor([0])
+    ours = make_loss(LossConfig(label_smoothing=0.1), weights)
+    theirs = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.1, reduction="none")
+    for loss, answer in ((ours, 0), (theirs, 1)):
+        logits = torch.zeros(1, 2, requires_grad=True)
+        (slope,) = torch.autograd.grad(loss(logits, targets).sum(), logits)
+        assert int((-slope).argmax()) == answer
 
 
 def test_over_the_whole_training_part_the_mean_is_that_of_torch():
@@ -122,18 +131,14 @@ def test_focal_is_that_of_the_paper_and_cross_entropy_where_gamma_is_zero():
     torch.testing.assert_close(flat, make_loss(LossConfig(), weights)(logits, targets))
 
 
-def test_a_users_own_loss_is_weighed_from_outside_unless_it_takes_the_weights(tmp_path, monkeypatch):
+def test_a_users_own_loss_is_weighed_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_loss.py").write_text(
-        "def outside(config, power=2):\n"
-        "    return lambda logits, targets: (logits ** power).sum(dim=1)\n"
-        "def inside(config, weights=None):\n"
-        "    return lambda logits, targets: logits.sum(dim=1) * 0 + weights.sum()\n"
+        "def powers(config, power=2):\n    return lambda logits, targets: (logits ** power).sum(dim=1)\n"
     )
-    logits, targets = torch.ones(3, CLASSES), torch.tensor([0, 2, 3])
-    outside = make_loss(LossConfig(name="own_loss:outside"), CLASS_WEIGHTS)
-    torch.testing.assert_close(outside(logits, targets), CLASSES * CLASS_WEIGHTS[targets])
-    half = functional.one_hot(targets, CLASSES) * 0.5 + 0.5 * functional.one_hot(torch.tensor([1, 1, 1]), CLASSES)
-    torch.testing.assert_close(outside(logits, half), CLASSES * (CLASS_WEIGHTS[targets] + 1) / 2)
-    inside = make_loss(LossConfig(name="own_loss:inside"), CLASS_WEIGHTS)
-    torch.testing.assert_close(inside(logits, targets), torch.full((3,), 4.9))
+    logits, targets = torch.ones(3, CLASSES), torch.tensor([0, 2, 4])
+    loss = make_loss(LossConfig(name="own_loss:powers"), CLASS_WEIGHTS)
+    torch.testing.assert_close(loss(logits, targets), CLASSES * CLASS_WEIGHTS[targets])
+    half = functional.one_hot(targets, CLASSES) * 0.5 + 0.5 * functional.one_hot(torch.tensor([1, 1, 4]), CLASSES)
+    expected = CLASSES * torch.tensor([0.6, 2.0, 0.0])
+    torch.testing.assert_close(loss(logits, half), expected)

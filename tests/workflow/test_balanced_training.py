@@ -1,5 +1,7 @@
 """Imbalance and mixing in a whole training: what auto chooses, what acts, what is refused at the start."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from sightline import evaluate
+from sightline import evaluate, resume
 from sightline.config_file import load_resolved
 from sightline.data.loader import Pieces, load
 from sightline.data.mix import mixed
 from sightline.data.order import stream_key
 from sightline.errors import ConfigError, PlugError
 from sightline.run import Run
+from sightline.training.checkpoint import Checkpoints
 from small_training import apart, timeless, train_small, write_weighted_csv
 
 LENGTH = {"train.steps": 4, "train.evaluate": "100%", "train.save": "100%"}
@@ -170,3 +173,23 @@ def test_a_users_loss_that_takes_no_shares_is_refused_with_mixing(
     with pytest.raises(PlugError, match="'own_loss:loss' cannot learn from mixed images"):
         train_small(pictures, tmp_path / "run", **{"train.loss.name": "own_loss:loss", "data.mixup": 0.2})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_an_earlier_version_goes_on_without_weights(pictures: Path, tmp_path: Path):
+    """It knew of none of these settings, and left the weights of its data aside."""
+    plain = train_small(pictures, tmp_path / "plain")
+    table = write_weighted_csv(pictures, tmp_path / "weighted.csv")
+    run = Run(train_small(table, tmp_path / "old", **{"train.loss.class_weights": "none", "train.steps": 6}).run.folder)
+    shutil.rmtree(run.checkpoints)
+    shutil.copytree(tmp_path / "plain" / "checkpoints", run.checkpoints)
+    checkpoints = Checkpoints(run.checkpoints)
+    first = checkpoints.entries()[0]
+    new = ("sampler", "mixup", "cutmix", "mix_probability", "mix_off_epochs", "class_weights", "gamma", "beta")
+    lines = [line for line in run.config.read_text().splitlines() if line.split(":")[0].strip() not in new]
+    run.config.write_text("\n".join(lines).replace("steps: 6", "steps: 14") + "\n")
+    info = json.loads(run.info_file.read_text())
+    del info["balance"]
+    run.info_file.write_text(json.dumps(info))
+    run.records.write_bytes(Run(tmp_path / "plain").records.read_bytes())
+    assert first.step < 14
+    assert resume(run.folder, start_from=first.file).weights_sha256 == plain.weights_sha256

@@ -24,13 +24,6 @@ class Outcome:
     """Samples in the micro-batch."""
 
 
-def at_targets(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Of values ``[n, classes]`` those of the targets ``[n]``, or their mean over shares ``[n, classes]``."""
-    if targets.ndim == 2:
-        return (values * targets).sum(dim=1)
-    return values.gather(1, targets[:, None])[:, 0]
-
-
 class Classification:
     """Turns a batch into losses and predictions.
 
@@ -72,7 +65,7 @@ class Classification:
         if weights is not None:
             losses = losses * weights
         predicted = logits.detach().argmax(dim=1)
-        right = predicted == targets if targets.ndim == 1 else at_targets(targets, predicted)
+        right = predicted == targets if targets.ndim == 1 else targets.gather(1, predicted[:, None])
         return Outcome(losses.sum(), right.sum(), len(targets))
 
 

@@ -12,7 +12,7 @@ from sightline.config import RunConfig
 from sightline.config_effect import refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
-from sightline.data.balance import Balance
+from sightline.data.balance import SAMPLERS, Balance
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
@@ -155,6 +155,8 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     found = read(config.data.path, config.data.reader, config.data.root)
     samples = apply_split(found, run.split, contract.classes)
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
+    if "balance" not in run.info():  # a run of an earlier version, which left weights aside
+        samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
     torch.set_num_threads(int(config.train.threads))
@@ -215,6 +217,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     make_loss(config.train.loss)
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
+    plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
 
 
 def _tell(settling: Settling, balanced: Balance, say: Say) -> None:
