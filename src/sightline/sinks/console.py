@@ -69,14 +69,15 @@ class ConsoleSink:
             return
         self.said = now
         values = record.plain()
-        told = f"loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}  {self._rate():.0f} images/s"
+        known = len(self.recent) > 1  # a rate needs two steps
+        rate = f"  {self._rate():.0f} images/s" if known else ""
+        told = f"loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}{rate}"
         if self.bar is not None:
             self.bar.update(self.task, completed=record.step, told=told)
         else:
-            left = (self.steps - record.step) * self._seconds_per_step()
+            left = f"  {_left((self.steps - record.step) * self._seconds_per_step())}" if known else ""
             self.console.print(
-                f"epoch {record.epoch:6.2f}  step {record.step:>6}/{self.steps}  {told}  {left:.0f} s left",
-                highlight=False,
+                f"epoch {record.epoch:6.2f}  step {record.step:>6}/{self.steps}  {told}{left}", highlight=False
             )
 
     def _rate(self) -> float:
@@ -85,3 +86,7 @@ class ConsoleSink:
 
     def _seconds_per_step(self) -> float:
         return (self.recent[-1][0] - self.recent[0][0]) / max(1, len(self.recent) - 1)
+
+
+def _left(seconds: float) -> str:
+    return f"{seconds:.0f} s left" if seconds < 120 else f"{seconds / 60:.0f} min left"
