@@ -118,16 +118,25 @@ def test_a_probability_is_how_often_a_step_is_done():
     assert 115 < mirrored < 185
 
 
-def test_light_is_what_its_list_of_steps_does():
-    spot = np.zeros((24, 24), np.uint8)
-    spot[12, 11] = 255
-    gray = contract("gray")
-    ours = compose(preset_steps("light", gray, False), gray)
-    seen = [
-        {tuple(np.argwhere(way(spot, seed))[0]) for seed in range(600)}
-        for way in (ours, AUGMENTS["light"](gray, False))
-    ]
-    assert seen[0] == seen[1] and len(seen[0]) == 49
+def test_light_moves_as_its_list_of_steps_does():
+    size = 64
+    gray = contract("gray", size)
+    spots = [np.zeros((size, size), np.uint8) for _ in range(2)]
+    spots[0][30:34, 14:18] = spots[1][30:34, 46:50] = 255  # left and right of the center
+    ranges = []
+    for way in (compose(preset_steps("light", gray, False), gray), AUGMENTS["light"](gray, False)):
+        places = np.asarray([[center_of(way(spot, seed)) for spot in spots] for seed in range(400)])
+        between = places[:, 1] - places[:, 0]
+        turn, length = np.arctan2(between[:, 1], between[:, 0]), np.linalg.norm(between, axis=1)
+        moves = places.mean(axis=1)
+        ranges.append([turn.min(), turn.max(), *length[[length.argmin(), length.argmax()]] / 32, *moves.min(0) / size])
+    assert np.allclose(*ranges, atol=0.02), ranges
+
+
+def center_of(seen):
+    """Where the light of a picture lies: x, y."""
+    across, down = seen[:, :, 0].sum(axis=0) / seen.sum(), seen[:, :, 0].sum(axis=1) / seen.sum()
+    return (across * np.arange(len(across))).sum(), (down * np.arange(len(down))).sum()
 
 
 def test_presets_fit_the_size_and_the_color_of_the_images():

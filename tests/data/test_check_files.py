@@ -95,8 +95,8 @@ def test_small_pictures_that_are_all_small_are_not_tiny(tmp_path, checked):
 
 
 def test_names_of_any_length_and_script_work(album, checked):
-    for name in ("ä鸭.jpg", "n" * 250 + ".jpg", "<img src=x onerror=alert(1)>.jpg"):
-        photo(len(name)).save(album / "cat" / name)
+    for number, name in enumerate(("ä鸭.jpg", "n" * 250 + ".jpg", "<img src=x onerror=alert(1)>.jpg")):
+        photo(800 + number).save(album / "cat" / name)
     assert checked(album) == {}
     photo(900).save(album / "cat" / "line\nbreak.jpg")
     with Path(os.fsdecode(os.fsencode(album / "cat") + b"/bad\xff.jpg")).open("wb") as file:

@@ -222,7 +222,7 @@ STEPS: dict[str, type[Any]] = {
 
 PRESETS: dict[str, tuple[Any, ...]] = {
     "none": (),
-    "light": ("pad_crop",),
+    "light": ({"affine": {"degrees": 10, "scale": [0.9, 1.1], "shift": 0.1}},),
     "standard": ({"random_resized_crop": {"scale": [0.25, 1.0]}}, "color_jitter"),
     "strong": (
         {"random_resized_crop": {"scale": [0.1, 1.0]}},
