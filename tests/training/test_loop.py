@@ -150,7 +150,7 @@ def test_a_plan_that_cannot_be_is_refused_and_leaves_no_folder(
 
 
 def test_without_a_validation_part_the_last_checkpoint_is_the_best(tmp_path: Path, pictures: Path):
-    train_small(pictures, tmp_path / "run", **{"data.val": 0.0})
+    train_small(pictures, tmp_path / "run", **{"data.val": 0.0, "train.evaluate": None})
     assert best_of(tmp_path / "run") == 14
     assert not timeless(tmp_path / "run", "eval")
 

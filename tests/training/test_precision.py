@@ -69,7 +69,8 @@ def test_only_what_is_auto_is_measured(built):
 
 def test_threads_alone_are_measured_where_the_rest_is_set(built):
     choice = chosen(built, Wanted("auto", "fp32", "channels_last", 2))
-    assert str(choice.form).endswith("fp32 channels_last") and choice.reason.count(" ms") == 2
+    assert str(choice.form).endswith("fp32 channels_last")
+    assert all(f"{threads} fp32 channels_last" in choice.reason for threads in ("2 threads", "1 thread"))
 
 
 def test_measuring_changes_nothing_in_the_network(built):

@@ -44,7 +44,7 @@ def test_it_shows_the_pixels_that_training_gets(augment: Any, pictures: Path, tm
     train_small(pictures, tmp_path / "run", **own)
     run = Run(tmp_path / "run")
     prepared = reopen(run, load_resolved(run.config), Say(quiet=True), begun=True)
-    plan = job.make_plan(prepared.config, 40, torch.device("cpu"))
+    plan = job.make_plan(prepared.config, 40, len(prepared.contract.classes), torch.device("cpu"))
     seen: dict[tuple[int, str], np.ndarray] = {}
     per_epoch = steps_per_epoch(40, 7)
     for step, (batch, _) in enumerate(job._batches(prepared, plan, 0, 3 * per_epoch)):
@@ -78,7 +78,7 @@ def test_what_is_active_is_told_with_its_options(pictures: Path, tmp_path: Path)
     resize = ("resize", "as in evaluation: squash")
     assert told(data__augment="none") == [resize]
     assert told(data__augment="light", data__flip="yes") == [
-        resize, ("pad_crop", "share 0.125, border edge"), ("hflip", "p 0.5")
+        resize, ("affine", "degrees 10, scale 0.9 to 1.1, shift 0.1, border edge"), ("hflip", "p 0.5")
     ]  # fmt: skip
     assert told(data__augment=STEPS)[-1] == ("noise", "sigma 0.01 to 0.1")
     assert told(data__augment="standard")[0] == ("random_resized_crop", "scale 0.25 to 1, ratio 0.75 to 1.333")

@@ -102,7 +102,12 @@ def test_folders_and_missing_parts_are_refused(shards: Path, tmp_path: Path):
     with pytest.raises(SplitError, match="validation part in shards of its own"):
         train_small(shards / "train-{000000..000001}.tar", tmp_path / "run", **STREAM)
     trained = train_small(
-        shards / "train-{000000..000003}.tar", tmp_path / "run", **STREAM, data__val=0.0, train__steps=2
+        shards / "train-{000000..000003}.tar",
+        tmp_path / "run",
+        **STREAM,
+        data__val=0.0,
+        train__steps=2,
+        train__evaluate=None,
     )
     assert (
         trained.step == 2

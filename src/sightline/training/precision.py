@@ -190,10 +190,13 @@ def _first(batch: Batch, count: int) -> Batch:
 
 
 def _try(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> None:
-    """Compute one step in the plainest form, so that a model which cannot is told of before the training begins."""
+    """Go through the model and back in the plainest form: one that cannot is told of before the training begins."""
+    torch.set_num_threads(form.threads)
+    layout = LAYOUTS[form.layout]
+    model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
     try:
-        _step_of(built, task, batch, device, form)()
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
+        model(task.inputs(batch.pixels, device, layout)).float().sum().backward()
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError) as error:
         _, height, width, channels = batch.pixels.shape
         raise ModelError(
             f"the model cannot be trained on batches of {len(batch.targets)} images of {height} x {width} x {channels}",

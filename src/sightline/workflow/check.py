@@ -27,6 +27,8 @@ from sightline.workflow.say import Say
 
 SETTINGS = ("data.reader", "data.root", "data.exclude", "data.max_pixels", "data.group", "data.val", "data.test")
 """Settings that a check heeds."""
+SEEN = tuple(f"data.{name}" for name in ("image_size", "color", "resize", "interpolation", "mean", "std"))
+"""Settings that it heeds where a model looks at the images."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,8 +88,9 @@ def examine(
 ) -> Checked:
     """As ``check_data``, with the figures about the whole."""
     say, words = say or Say(quiet=True), settings or []
-    names = [word.partition("=")[0].strip() for word in words]
-    other = [name for name in names if name not in SETTINGS and not name.startswith("model.")]
+    names = {word: word.partition("=")[0].strip() for word in words}
+    seen = SEEN if any(name.startswith("model.") for name in names.values()) else ()
+    other = [word for word, name in names.items() if name not in (*SETTINGS, *seen) and not name.startswith("model.")]
     whole = load(None, [*words, f"data.path={json.dumps(data)}"]).config
     config = whole.data
     if other:
