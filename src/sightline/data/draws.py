@@ -52,7 +52,7 @@ def philox(keys: Keys, stream: int, count: int) -> NDArray[np.uint64]:
 
 def uniforms(keys: Keys, stream: int, count: int) -> NDArray[np.float64]:
     """``count`` numbers in [0, 1) for each key, ``[n, count]``."""
-    return (philox(keys, stream, count) >> np.uint64(11)) * 2.0**-53
+    return _in_unit(philox(keys, stream, count))
 
 
 def shifts_and_coin(keys: Keys, most: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -67,7 +67,7 @@ def shifts_and_coin(keys: Keys, most: tuple[int, int]) -> tuple[NDArray[np.int64
     raw = philox(keys, 0, 2)
     spans = np.asarray(most, np.uint64) + np.uint64(1)
     products = np.stack([raw[:, 0] & _LOW, raw[:, 0] >> _HALF], axis=1) * spans
-    integers, coins = (products >> _HALF).astype(np.int64), (raw[:, 1] >> np.uint64(11)) * 2.0**-53
+    integers, coins = (products >> _HALF).astype(np.int64), _in_unit(raw[:, 1])
     for row in np.flatnonzero(((products & _LOW) < spans).any(axis=1)):  # it may draw again: one in millions
         generator = np.random.Generator(np.random.Philox(key=[int(keys[row]), 0]))
         integers[row] = [generator.integers(0, int(bound) + 1) for bound in most]
@@ -93,6 +93,10 @@ def first_of_torch(keys: Keys) -> NDArray[np.float32]:
     value = value ^ ((value << np.uint32(15)) & np.uint32(0xEFC60000))
     value = value ^ (value >> np.uint32(18))
     return (value & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def _in_unit(raw: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return np.ldexp((raw >> np.uint64(11)).astype(np.float64), -53)
 
 
 def _product(factor: np.uint64, values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

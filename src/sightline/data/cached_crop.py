@@ -1,0 +1,210 @@
+"""Augmentation of a whole batch from kept pixels: nothing is decoded, and most of it runs outside Python's lock.
+
+``none`` and ``light`` start from the contract's own frames and give, bit for bit, what ``transforms.py`` gives from
+the file. ``standard`` takes its crops from images of the working size by OpenCV, with the same distribution.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.contract import Contract
+from sightline.data.draws import Keys, first_of_torch, shifts_and_coin, uniforms
+from sightline.data.kept import Images, Pixels
+
+cv2.setNumThreads(0)  # a batch has its thread; more of them would take the cores from the model
+
+_TRIES = 10
+_STREAM = 1
+_SMALL = 64 * 64
+_ENLARGING = {
+    "nearest": cv2.INTER_NEAREST,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+_LUMA = np.asarray([0.299, 0.587, 0.114])
+
+
+class BatchTransform(Protocol):
+    """Makes a batch of what the model sees; safe in threads, and a function of images and keys alone."""
+
+    @property
+    def needs(self) -> Literal["frames", "whole"]:
+        """Which form the images must have."""
+        ...
+
+    def __call__(self, images: Images, indices: NDArray[np.int64], keys: Keys, out: Pixels) -> None:
+        """Fill ``out`` ``[n, height, width, channels]`` with the images at these places."""
+        ...
+
+
+class Frames:
+    """The contract's frames as they are, mirrored half of the time where ``flip`` is set."""
+
+    needs: Literal["frames", "whole"] = "frames"
+
+    def __init__(self, contract: Contract, flip: bool = False):
+        self.contract, self.flip = contract, flip
+
+    def __call__(self, images: Images, indices: NDArray[np.int64], keys: Keys, out: Pixels) -> None:
+        """Copy, and mirror."""
+        mirrored = first_of_torch(keys) < 0.5 if self.flip else None
+        _gather(images, indices, np.zeros((len(indices), 2), np.int64), mirrored, out)
+
+
+class ShiftedFrames:
+    """Frames shifted by up to an eighth of the side, the edge repeated."""
+
+    needs: Literal["frames", "whole"] = "frames"
+
+    def __init__(self, contract: Contract, flip: bool = False):
+        self.contract, self.flip = contract, flip
+
+    def __call__(self, images: Images, indices: NDArray[np.int64], keys: Keys, out: Pixels) -> None:
+        """Copy with shifts, and mirror."""
+        edge = max(1, self.contract.height // 8), max(1, self.contract.width // 8)
+        corners, coins = shifts_and_coin(keys, (2 * edge[0], 2 * edge[1]))
+        _gather(images, indices, corners - np.asarray(edge), coins < 0.5 if self.flip else None, out)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Crops:
+    """Random crops resized to the contract's size, mirror images, brightness, contrast and saturation."""
+
+    contract: Contract
+    flip: bool
+    scale: tuple[float, float] = (0.25, 1.0)
+    """Share of the area that a crop covers."""
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Width to height of a crop, drawn evenly on a logarithmic scale."""
+    jitter: float = 0.2
+    """Brightness, contrast and saturation are multiplied by 1 - jitter to 1 + jitter, in random order; 0: never."""
+    needs: Literal["frames", "whole"] = "whole"
+
+    def __call__(self, images: Images, indices: NDArray[np.int64], keys: Keys, out: Pixels) -> None:
+        """Crop, resize, mirror and color, each image straight into its place."""
+        draws = uniforms(keys, _STREAM, 4 * _TRIES + 7)
+        frames = [images.image(int(index)) for index in indices]
+        sizes = np.asarray([frame.shape[:2] for frame in frames], np.int64).reshape(-1, 2)
+        boxes = crop_boxes(sizes, draws[:, : 4 * _TRIES].reshape(-1, _TRIES, 4), self.scale, self.ratio).tolist()
+        others = draws[:, 4 * _TRIES :].tolist()
+        enlarging = _ENLARGING[self.contract.interpolation]
+        for frame, (top, left, height, width), numbers, place in zip(frames, boxes, others, out, strict=True):
+            target = place[:, :, 0] if place.shape[2] == 1 else place
+            shrinks = height >= target.shape[0] and width >= target.shape[1] and enlarging != cv2.INTER_NEAREST
+            crop = frame[top : top + height, left : left + width]
+            # Area averaging is the antialiasing nearest to Pillow's; it would not smooth an image that grows.
+            cv2.resize(crop, target.shape[1::-1], dst=target, interpolation=cv2.INTER_AREA if shrinks else enlarging)
+            if self.flip and numbers[0] < 0.5:
+                cv2.flip(target, 1, dst=target)
+            if self.jitter:
+                jittered(target, numbers[1:4], numbers[4:7], self.jitter)
+
+
+def crop_boxes(
+    sizes: NDArray[np.int64],
+    draws: NDArray[np.float64],
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+) -> NDArray[np.int64]:
+    """Boxes of random-resized crops (Szegedy et al. 2015): the first of the tries that lies within the image.
+
+    Where none does, the largest box in the middle whose shape is allowed.
+
+    Args:
+        sizes: height and width of each image ``[n, 2]``.
+        draws: numbers in [0, 1) ``[n, tries, 4]``: for area, shape, top and left.
+        scale: share of the area, from and to.
+        ratio: width to height, from and to.
+
+    Returns:
+        Top, left, height and width ``[n, 4]``.
+    """
+    high, wide = sizes[:, :1], sizes[:, 1:]
+    area = high * wide * (scale[0] + draws[:, :, 0] * (scale[1] - scale[0]))
+    low, up = np.log(ratio)
+    shape = np.exp(low + draws[:, :, 1] * (up - low))
+    heights, widths = np.rint(np.sqrt(area / shape)).astype(np.int64), np.rint(np.sqrt(area * shape)).astype(np.int64)
+    fits = (heights > 0) & (heights <= high) & (widths > 0) & (widths <= wide)
+    tops = (draws[:, :, 2] * (high - heights + 1)).astype(np.int64)
+    lefts = (draws[:, :, 3] * (wide - widths + 1)).astype(np.int64)
+    first = (np.arange(len(sizes)), fits.argmax(axis=1))
+    boxes = np.stack([tops[first], lefts[first], heights[first], widths[first]], axis=1)
+    for row in np.flatnonzero(~fits.any(axis=1)):
+        height, width = sizes[row].tolist()
+        inner_width = min(width, max(1, round(height * ratio[1])))
+        inner_height = min(height, max(1, round(width / ratio[0])))
+        boxes[row] = (height - inner_height) // 2, (width - inner_width) // 2, inner_height, inner_width
+    return boxes
+
+
+def jittered(image: Pixels, factors: list[float], order: list[float], most: float) -> None:
+    """Change brightness, contrast and saturation of an image in place, in one pass over its pixels.
+
+    Each of the three is linear in the pixels, so their product is one matrix. Unlike three passes it cuts values off at
+    0 and 255 once, at the end.
+
+    Args:
+        image: ``[h, w]`` or ``[h, w, 3]``.
+        factors: three numbers in [0, 1): how much brighter, richer in contrast and more saturated.
+        order: three numbers; the changes are applied from the smallest to the largest.
+        most: a factor is 1 - most to 1 + most.
+    """
+    gray = image.ndim == 2
+    luma = np.ones(1) if gray else _LUMA
+    matrix, offset = np.eye(len(luma)), np.zeros(len(luma))
+    mean = np.asarray(cv2.mean(image)[: len(luma)])
+    for kind in sorted(range(3), key=order.__getitem__):
+        factor = 1 + most * (2 * factors[kind] - 1)
+        if kind == 0:
+            matrix, offset = factor * matrix, factor * offset
+        elif kind == 1:
+            level = float(luma @ (matrix @ mean + offset))
+            matrix, offset = factor * matrix, factor * offset + (1 - factor) * level
+        elif not gray:
+            matrix = factor * matrix + (1 - factor) * (luma @ matrix)
+            offset = factor * offset + (1 - factor) * float(luma @ offset)
+    cv2.transform(image, np.column_stack([matrix, offset]).astype(np.float32), dst=image)
+
+
+def _gather(
+    images: Images,
+    indices: NDArray[np.int64],
+    corners: NDArray[np.int64],
+    mirrored: NDArray[np.bool_] | None,
+    out: Pixels,
+) -> None:
+    """Frames whose upper left corner is moved to ``corners``, edges repeated."""
+    height, width = out.shape[1:3]
+    rows = np.clip(corners[:, :1] + np.arange(height), 0, height - 1)
+    columns = np.clip(corners[:, 1:] + np.arange(width), 0, width - 1)
+    if mirrored is not None:
+        columns[mirrored] = columns[mirrored, ::-1]
+    if height * width <= _SMALL:
+        for places, flat, starts in images.groups(indices):
+            pixels = (starts[:, None] + rows[places] * width)[:, :, None] + columns[places][:, None, :]
+            taken = flat[:, 0].take(pixels)[..., None] if flat.shape[1] == 1 else flat.take(pixels, axis=0)
+            out[places] = taken
+        return
+    moved = (corners != 0).any(axis=1).tolist()
+    for place, index in enumerate(indices.tolist()):
+        frame = images.image(index)
+        if moved[place]:
+            frame = frame.take(rows[place], axis=0)
+            frame = frame.take(columns[place], axis=1)
+        elif mirrored is not None and mirrored[place]:
+            frame = frame[:, ::-1]
+        out[place] = frame
+
+
+BATCHED: dict[str, Callable[[Contract, bool], BatchTransform]] = {
+    "none": Frames,
+    "light": ShiftedFrames,
+    "standard": lambda contract, flip: Crops(contract=contract, flip=flip),
+}
+"""The presets that work on whole batches of kept pixels, each made from (contract, whether to mirror)."""
