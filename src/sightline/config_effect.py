@@ -70,6 +70,24 @@ USELESS = (
         "cannot be a percentage",
     ),
     Useless(
+        "data.cache_side",
+        lambda config: config.data.cache == "off",
+        "without a cache, crops are taken from the files",
+        "remove it, or set data.cache=on",
+    ),
+    Useless(
+        "data.cache_side",
+        lambda config: config.data.augment in ("none", "light"),
+        "only random crops are taken from larger images",
+        "remove it, or set data.augment=standard",
+    ),
+    Useless(
+        "data.prefetch",
+        lambda config: config.data.workers == 0,
+        "without workers each batch is made when it is asked for",
+        "remove it, or set data.workers",
+    ),
+    Useless(
         "data.val",
         lambda config: config.data.val + config.data.test >= 1,
         "with the other one it leaves nothing to train on",

@@ -109,6 +109,17 @@ def open_cache(samples: Samples, hashes: Hashes, form: Form, folder: Path) -> Im
     return CachedImages(samples, form, maps, rows)
 
 
+def held(samples: Samples, form: Form, indices: NDArray[np.int64]) -> Images:
+    """A few images brought into a form and held in memory, as if they had been kept."""
+    images = [made(samples, int(index), form) for index in indices]
+    rows = np.zeros(len(samples), _FOUND)
+    rows["shard"] = -1
+    rows["shard"][indices] = 0
+    rows["start"][indices] = np.cumsum([0, *(image.size for image in images[:-1])])
+    rows["height"][indices], rows["width"][indices] = zip(*(image.shape[:2] for image in images), strict=True)
+    return CachedImages(samples, form, [np.concatenate([image.reshape(-1) for image in images])], rows)
+
+
 def shards(folder: Path, form: Form) -> Iterator[tuple[NDArray[np.void], Pixels]]:
     """Index and pixels of each sound shard of a form."""
     for index in sorted((folder / form.key).glob("*.npy")):

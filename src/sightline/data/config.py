@@ -43,5 +43,11 @@ class DataConfig:
     """none; light: small shifts; standard: random crops, mirror images, color. auto: light for small images."""
     flip: Literal["auto", "yes", "no"] = "auto"
     """Mirror images left-right while training; auto: with standard augmentation only."""
+    cache: str = "auto"
+    """Keep decoded pixels on disk: on, off, or a folder for them; auto: on where they fit and are used again."""
+    cache_side: Positive | Literal["auto"] = "auto"
+    """Shorter side, in pixels, of the images that random crops are taken from; auto: 1.5 times what the model sees."""
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
-    """Processes that decode images for the training process. Results do not depend on it."""
+    """Processes that decode images, or threads that crop kept ones; auto: measured. Results do not depend on it."""
+    prefetch: Positive = 4
+    """Batches that each worker makes ahead of the training. Results do not depend on it."""

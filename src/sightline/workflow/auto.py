@@ -5,12 +5,11 @@ from typing import Any
 
 import torch
 
-from sightline import distributed, plug
+from sightline import plug
 from sightline.config import RunConfig
 from sightline.config_file import resolve
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
-from sightline.workflow.environment import cores
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""
@@ -44,17 +43,14 @@ class Settling:
             else:
                 self.chose("model.weights", "hub", "starting from published weights needs fewer images")
 
-    def choose_data(self, small: bool, in_memory: bool) -> None:
-        """Augmentation and worker processes."""
+    def choose_data(self, small: bool) -> None:
+        """Augmentation."""
         data = self.config.data
         if data.augment == "auto":
             self.chose("data.augment", "light" if small else "standard", "small images" if small else "photos")
         if data.flip == "auto":
             standard = self.config.data.augment == "standard"
             self.chose("data.flip", "yes" if standard else "no", f"with {self.config.data.augment} augmentation")
-        if data.workers == "auto":
-            count = 0 if small or in_memory else min(8, max(1, cores() // distributed.local_world()))
-            self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")
 
     def choose_training(self, samples: int) -> None:
         """Device, batch size, epochs, learning rate, decay and warm-up."""

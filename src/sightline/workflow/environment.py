@@ -42,6 +42,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def free_memory() -> int:
+    """Bytes of memory that could be filled without driving anything else out, as far as the system tells."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return int((_memory_gib() or 4.0) * 2**30 / 2)
+
+
 def usable_device(name: str) -> torch.device:
     """The device of that name, on which ``cuda`` is the one of this rank.
 

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config_file import load_resolved
-from sightline.data.loader import Pieces, evaluation_pieces, load
+from sightline.data.cache import open_cache, packed
+from sightline.data.kept import Form, Images
+from sightline.data.loader import evaluation_pieces, load
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
-from sightline.data.split import apply_split, refuse_changes
-from sightline.data.transforms import Evaluation
+from sightline.data.split import apply_split, read_split, refuse_changes
 from sightline.errors import ConfigError, DataError, SplitError, shortened
 from sightline.evaluation.metrics import measure
 from sightline.evaluation.predict import logits_of
@@ -20,6 +21,7 @@ from sightline.evaluation.predictions import Predictions
 from sightline.files import write_json
 from sightline.run import Run
 from sightline.workflow.say import Say
+from sightline.workflow.source import evaluation_dataset, is_kept, kept_folder
 from sightline.workflow.trained import TrainedModel, open_trained
 
 
@@ -60,7 +62,8 @@ def evaluate_run(
     if data is None:
         refuse_changes(samples, here.split, indices)
     say.note(f"evaluating {len(indices)} images with {model.checkpoint}")
-    predictions = predicted(model, samples, indices, name, str(samples.root))
+    frames = None if data is not None or not is_kept(model.config) else _kept_frames(here, model, samples)
+    predictions = predicted(model, samples, indices, name, str(samples.root), frames)
     predictions.save(here.predictions(name))
     config = model.config.evaluation
     figures = measure(
@@ -74,10 +77,17 @@ def evaluate_run(
     return figures
 
 
-def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64], name: str, source: str) -> Predictions:
-    """The model's logits for these samples, in their order."""
+def predicted(
+    model: TrainedModel,
+    samples: Samples,
+    indices: NDArray[np.int64],
+    name: str,
+    source: str,
+    frames: Images | None = None,
+) -> Predictions:
+    """The model's logits for these samples, in their order; pixels that are kept already need not be decoded."""
     config = model.config
-    dataset = Pieces(samples, Evaluation(model.contract), config.seed)
+    dataset = evaluation_dataset(samples, model.contract, config, frames)
     workers = int(config.data.workers) if len(indices) > 4 * config.evaluation.batch_size else 0
     batches = load(dataset, evaluation_pieces(indices, config.evaluation.batch_size), workers)
     found = [logits for _, logits in logits_of(model.module, model.task, batches, model.device, model.layout)]
@@ -91,6 +101,11 @@ def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64],
         part=name,
         source=source,
     )
+
+
+def _kept_frames(run: Run, model: TrainedModel, samples: Samples) -> Images:
+    hashes = packed(read_split(run.split).sha256)
+    return open_cache(samples, hashes, Form(model.contract), kept_folder(model.config))
 
 
 def run_samples(run: Run) -> Samples:

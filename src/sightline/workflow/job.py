@@ -9,9 +9,8 @@ from torch import nn
 
 from sightline import distributed
 from sightline.config import RunConfig
-from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
+from sightline.data.loader import Batch, evaluation_pieces, training_pieces
 from sightline.data.order import batch_bounds, steps_per_epoch
-from sightline.data.transforms import AUGMENTS, Evaluation
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
 from sightline.run import Run
@@ -24,6 +23,7 @@ from sightline.training.loop import LAYOUTS, Job, Plan
 from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import make_schedule, steps_of
 from sightline.workflow.environment import usable_device
+from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import Prepared, training_part
 from sightline.workflow.say import Say
 
@@ -40,7 +40,7 @@ class Sink(Protocol):
         ...
 
 
-def make_job(prepared: Prepared, run: Run) -> Job:
+def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     """Put the pieces together.
 
     Raises:
@@ -60,8 +60,8 @@ def make_job(prepared: Prepared, run: Run) -> Job:
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         ema=None if train.ema is None else Ema(built.module, train.ema),
         checkpoints=Checkpoints(run.checkpoints),
-        batches=lambda first, last: _batches(prepared, plan, first, last),
-        evaluate=_evaluator(prepared, plan) if len(prepared.samples.part("val")) else None,
+        batches=lambda first, last: _batches(prepared, feed, plan, first, last),
+        evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
         position=lambda: 0,
     )
 
@@ -115,10 +115,9 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
     return sinks
 
 
-def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
+def _batches(prepared: Prepared, feed: Feed, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
     config = prepared.config
     indices = training_part(prepared.samples, config)
-    transform = AUGMENTS[config.data.augment](prepared.contract, config.data.flip == "yes")
     batch_size = int(config.train.batch_size)
     pieces = training_pieces(
         indices,
@@ -130,23 +129,20 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         first_step=first,
         last_step=last,
     )
-    dataset = Pieces(prepared.samples, transform, config.seed)
-    batches = load(dataset, pieces, int(config.data.workers), pin=plan.device.type == "cuda")
-    for place, batch in enumerate(batches):
+    for place, batch in enumerate(feed.batches(feed.training(plan.device), pieces, plan.device)):
         step = first + place // plan.accumulate
         begin, end = batch_bounds(len(indices), batch_size, step % plan.per_epoch)
         yield batch, end - begin
 
 
-def _evaluator(prepared: Prepared, plan: Plan) -> Any:
+def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
     config = prepared.config
-    dataset = Pieces(prepared.samples, Evaluation(prepared.contract), config.seed)
     indices = prepared.samples.part("val")
     pieces = evaluation_pieces(indices, config.evaluation.batch_size, distributed.rank(), distributed.world())
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         distributed.same_buffers(module)
-        batches = load(dataset, pieces, int(config.data.workers))
+        batches = feed.batches(feed.judging(plan.device), pieces, plan.device)
         sums = loss_and_accuracy(module, prepared.task, batches, plan.device, LAYOUTS[plan.layout])
         loss, correct, count = distributed.summed(sums).tolist()
         return {"val_loss": loss / count, "val_accuracy": correct / count}

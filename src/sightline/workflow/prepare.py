@@ -1,6 +1,7 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,24 @@ import torch
 from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, flat, resolve
+from sightline.data.cache import Hashes, packed
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL, derive_contract
-from sightline.data.loader import Piece, Pieces, load
+from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.order import epoch_order
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.data.split import apply_split, refuse_changes, split, write_split
+from sightline.data.scan import Scan
+from sightline.data.split import apply_split, read_split, refuse_changes, split, write_split
 from sightline.data.transforms import AUGMENTS
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
 from sightline.task.classification import TASKS, Classification
 from sightline.training.losses import make_loss
-from sightline.training.precision import Wanted, choose
+from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
+from sightline.workflow.auto_feed import settle_cache, settle_workers
 from sightline.workflow.environment import cores
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
@@ -39,6 +43,10 @@ class Prepared:
     contract: Contract
     built: Built
     task: Classification
+    hashes: Hashes
+    """Checksum of each sample."""
+    facts: Scan | None = None
+    """What was found out about each sample, where the run was prepared in this process."""
 
 
 def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> Prepared:
@@ -63,11 +71,14 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         model.weights != "none",
         settling.chose,
     )
-    settling.choose_data(max(contract.height, contract.width) < SMALL, samples.pixels is not None)
+    settling.choose_data(max(contract.height, contract.width) < SMALL)
     settling.choose_training(len(training_part(samples, settling.config)))
     built, report = build_model(settling.config, contract, say)
     task = make_task(settling.config, contract)
-    _choose_form(settling, samples, contract, built, task)
+    indices = training_part(samples, settling.config)
+    settle_cache(settling, samples, facts, contract, indices)
+    batch = _choose_form(settling, samples, contract, built, task)
+    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
     for key, origin in settling.origins.items():
         if origin.startswith("auto: "):
             say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
@@ -83,7 +94,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    return Prepared(settling.config, samples, contract, built, task)
+    return Prepared(settling.config, samples, contract, built, task, packed(facts.rows["sha256"]), facts)
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -104,7 +115,8 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     torch.set_num_threads(int(config.train.threads))
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
-    return Prepared(config, samples, contract, built, make_task(config, contract))
+    hashes = packed(read_split(run.split).sha256)
+    return Prepared(config, samples, contract, built, make_task(config, contract), hashes)
 
 
 def training_part(samples: Samples, config: RunConfig) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -153,8 +165,8 @@ def _counted(samples: Samples) -> str:
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
 
 
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> None:
-    """Measure threads, precision and layout where they are ``auto``."""
+def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> Batch:
+    """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
     train = settling.config.train
     indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
     pieces = Pieces(samples, AUGMENTS["none"](contract, False), settling.config.seed)
@@ -167,3 +179,11 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
         if getattr(train, name) == "auto":
             settling.chose(f"train.{name}", getattr(choice.form, name), reason)
             reason = "measured together"
+    return batch
+
+
+def _step_timer(config: RunConfig, built: Built, task: Classification, batch: Batch) -> Callable[[int], float]:
+    """Seconds of a training step on so many images, in the form that was chosen."""
+    train = config.train
+    form = Form(int(train.threads), train.precision, train.layout)
+    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count
