@@ -21,6 +21,7 @@ cv2.setNumThreads(0)  # a batch has its thread; more of them would take the core
 _TRIES = 10
 _STREAM = 1
 _SMALL = 64 * 64
+_HARDLY = 1.25
 _ENLARGING = {
     "nearest": cv2.INTER_NEAREST,
     "bilinear": cv2.INTER_LINEAR,
@@ -96,14 +97,26 @@ class Crops:
         enlarging = _ENLARGING[self.contract.interpolation]
         for frame, (top, left, height, width), numbers, place in zip(frames, boxes, others, out, strict=True):
             target = place[:, :, 0] if place.shape[2] == 1 else place
-            shrinks = height >= target.shape[0] and width >= target.shape[1] and enlarging != cv2.INTER_NEAREST
             crop = frame[top : top + height, left : left + width]
-            # Area averaging is the antialiasing nearest to Pillow's; it would not smooth an image that grows.
-            cv2.resize(crop, target.shape[1::-1], dst=target, interpolation=cv2.INTER_AREA if shrinks else enlarging)
+            kind = _resampling(height / target.shape[0], width / target.shape[1], enlarging)
+            cv2.resize(crop, target.shape[1::-1], dst=target, interpolation=kind)
             if self.flip and numbers[0] < 0.5:
                 cv2.flip(target, 1, dst=target)
             if self.jitter:
                 jittered(target, numbers[1:4], numbers[4:7], self.jitter)
+
+
+def _resampling(down: float, across: float, enlarging: int) -> int:
+    """OpenCV's filter for a crop that shrinks by these factors; below 1 it grows.
+
+    Averaging over areas is what comes nearest to Pillow's antialiasing. Where an image hardly shrinks, bilinear
+    interpolation is as near (0.3 of 255 on photos shrunk by 1.15) and takes a third of the time.
+    """
+    if enlarging == cv2.INTER_NEAREST:
+        return cv2.INTER_NEAREST
+    if min(down, across) >= 1:
+        return cv2.INTER_AREA if max(down, across) > _HARDLY else cv2.INTER_LINEAR
+    return enlarging
 
 
 def crop_boxes(

@@ -7,9 +7,10 @@ import torch
 
 from sightline import plug
 from sightline.config import RunConfig
-from sightline.config_file import resolve
+from sightline.config_file import flat, resolve
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
+from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""
@@ -25,6 +26,12 @@ class Settling:
         """Put a value in place of ``auto``, and remember why."""
         self.config = resolve(self.config, {key: value})
         self.origins[key] = f"auto: {reason}"
+
+    def tell(self, say: Say) -> None:
+        """What was chosen, and why."""
+        for key, origin in self.origins.items():
+            if origin.startswith("auto: "):
+                say.detail(f"{key} = {flat(self.config)[key]}  ({origin.removeprefix('auto: ')})")
 
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""

@@ -63,14 +63,8 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
     model = settling.config.model
-    contract = derive_contract(
-        settling.config.data,
-        samples,
-        facts,
-        preferred_input(model.name),
-        model.weights != "none",
-        settling.chose,
-    )
+    preferred, pretrained = preferred_input(model.name), model.weights != "none"
+    contract = derive_contract(settling.config.data, samples, facts, preferred, pretrained, settling.chose)
     settling.choose_data(max(contract.height, contract.width) < SMALL)
     settling.choose_training(len(training_part(samples, settling.config)))
     built, report = build_model(settling.config, contract, say)
@@ -79,9 +73,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     settle_cache(settling, samples, facts, contract, indices)
     batch = _choose_form(settling, samples, contract, built, task)
     settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
-    for key, origin in settling.origins.items():
-        if origin.startswith("auto: "):
-            say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
+    settling.tell(say)
     write_split(run.split, samples, facts)
     contract.save(run.contract)
     run.note(
