@@ -72,13 +72,13 @@ class Form:
         return max(1, round(width * self.side / short)), max(1, round(height * self.side / short))
 
     def bytes_of(self, widths: NDArray[Any], heights: NDArray[Any]) -> int:
-        """Bytes that images of these sizes take."""
+        """Bytes that images of these sizes take when they are kept."""
         channels = self.contract.channels
         if self.side is None:
             return len(widths) * self.contract.height * self.contract.width * channels
-        short = np.maximum(1, np.minimum(widths, heights)).astype(np.float64)
-        scale = np.minimum(1.0, self.side / short)
-        return int((np.ceil(widths * scale) * np.ceil(heights * scale)).sum()) * channels
+        short = np.maximum(1, np.minimum(widths, heights)).astype(np.int64)
+        kept = [np.where(short <= self.side, one, np.rint(one * self.side / short)) for one in (widths, heights)]
+        return int((kept[0] * kept[1]).sum()) * channels
 
     def is_as_given(self, pixels: Pixels) -> bool:
         """Whether images in memory, ``[n, h, w]`` or ``[n, h, w, 3]``, already have this form."""
