@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import write_image
 from sightline.data.cache import default_folder, open_cache, packed, shards
 from sightline.data.cache_build import build_cache
 from sightline.data.contract import Contract
@@ -34,9 +33,12 @@ def contract(**changes):
 
 @pytest.fixture
 def animals(tmp_path):
+    random = np.random.default_rng(0)
     for number in range(5):
-        write_image(tmp_path / "animals" / "cat" / f"{number}.png", (24 + number, 20))
-        write_image(tmp_path / "animals" / "dog" / f"{number}.png", (30, 60 - 3 * number))
+        for name, (width, height) in {"cat": (24 + number, 20), "dog": (30, 60 - 3 * number)}.items():
+            path = tmp_path / "animals" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
     return read(tmp_path / "animals")
 
 

@@ -64,4 +64,5 @@ def evaluation_dataset(
 
 def size_told(size: float) -> str:
     """Bytes for people."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    unit, name = next(pair for pair in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if size >= pair[0] or pair[0] == 1e3)
+    return f"{size / unit:.1f} {name}"
