@@ -97,7 +97,7 @@ def alone(contestant: str, folder: Path, small: bool, workers: int) -> dict[str,
         assert process.stdout is not None
         lines = process.stdout.read().splitlines()
     if process.returncode:
-        raise SystemExit(f"{contestant} failed")
+        raise SystemExit(f"{contestant} failed with exit code {process.returncode}")
     return json.loads(lines[-1]) | {"own MB": own, "mapped MB": mapped}
 
 
