@@ -201,7 +201,7 @@ OPTIONS = st.recursive(
 CHANGES = st.fixed_dictionaries(
     {},
     optional={
-        "seed": st.integers(0, 2**63),
+        "seed": st.integers(0, 2**63 - 1),
         "data.path": TEXT,
         "data.mean": st.none() | st.lists(st.floats(allow_nan=False, allow_infinity=False)).map(tuple),
         "data.flip": st.sampled_from(["yes", "no", "auto"]),
