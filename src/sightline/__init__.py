@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sightline.workflow.export import export_run as export_run
     from sightline.workflow.predict import predict_run as predict
     from sightline.workflow.report import report_run as report
+    from sightline.workflow.say import Say as Say
     from sightline.workflow.split import split_data as split
     from sightline.workflow.train import resume_run as resume
     from sightline.workflow.train import train_run as train
@@ -39,6 +40,7 @@ _HOMES = {
     "Run": "run",
     "RunConfig": "config",
     "Samples": "data.samples",
+    "Say": "workflow.say",
     "SightlineError": "errors",
     "check": "workflow.check:check_data",
     "evaluate": "workflow.evaluate:evaluate_run",
@@ -64,6 +66,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "Samples",
+    "Say",
     "SightlineError",
     "check",
     "evaluate",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_predictions import some
 
@@ -213,9 +214,21 @@ def test_counts_settings_and_origins_are_listed(tmp_path):
     page = page_of(run)
     assert "4 images in 2 classes, each in exactly one part: 3 train, 1 test." in page
     assert '<span class="origin auto">auto</span> 0.002 because AdamW' in page
-    assert "2 settings chosen on the command line, in a file, or by measuring; 1 left at their default." in page
+    assert "2 settings given on the command line or in a file, or chosen by auto; 1 left at their default." in page
     assert "<code>none</code>" in page and "sightline train &#x27;my data&#x27;" in page
     assert "<dd>5.48 M</dd>" in page and "<dd>1 h 2 min</dd>" in page
+
+
+def test_the_least_loss_under_smoothing_is_that_of_perfect_answers(tmp_path):
+    run = bare_run(tmp_path)
+    run.split.write_text("path,label,part,sha256\na.png,cat,train,0\nb.png,dog,train,0\n", encoding="utf-8")
+    run.records.write_text('{"kind":"step","step":1,"epoch":1.0,"loss":0.5,"time":0}\n', encoding="utf-8")
+    run.note(settings={"train.loss.name": "cross_entropy", "train.loss.label_smoothing": 0.1})
+    perfect = torch.tensor([[0.95, 0.05]], dtype=torch.float64).log()
+    least = torch.nn.functional.cross_entropy(perfect, torch.tensor([0]), label_smoothing=0.1)
+    assert f"perfect answers have a loss of {least:.3f} and not of 0" in page_of(run)
+    run.note(settings={"train.loss.name": "cross_entropy", "train.loss.label_smoothing": 0.0})
+    assert "perfect answers" not in page_of(run)
 
 
 @pytest.mark.parametrize(

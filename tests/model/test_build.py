@@ -5,6 +5,7 @@ import sys
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 
 from sightline import plug
 from sightline.errors import ModelError, PlugError, WeightsError
@@ -119,17 +120,42 @@ def test_the_hub_has_no_weights_of_some_timm_models():
 
 
 def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # as the variable of that name does
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    _without_hub(monkeypatch, tmp_path)
     with pytest.raises(WeightsError) as error:
         build("resnet18", 2, 3, {}, hub=True)
     lines = str(error.value).splitlines()
     assert lines[0] == "the published weights of 'resnet18' could not be fetched (model.weights)"
     assert lines[1].startswith("  got: ") and len(lines[1]) > 20
     assert lines[2] == (
-        "  next: check the network, or give a downloaded file with -s model.weights=FILE, "
-        "or train without: -s model.weights=none"
+        "  next: check the network, or download the file from https://hub.invalid/timm/resnet18.a1_in1k elsewhere "
+        "and give it with -s model.weights=FILE, or train without: -s model.weights=none"
     )
+
+
+def test_a_hub_without_an_address_is_asked_once_and_no_setting_is_left_changed(tmp_path, monkeypatch):
+    _without_hub(monkeypatch, tmp_path)
+    asked: list[bool] = []
+
+    def create(*_: object, **__: object) -> None:
+        asked.append(constants.HF_HUB_OFFLINE)
+        raise OSError("no such file")
+
+    monkeypatch.setattr("timm.create_model", create)
+    with pytest.raises(WeightsError, match="no such file"):
+        build("resnet18", 2, 3, {}, hub=True)
+    assert asked == [True] and constants.HF_HUB_OFFLINE is False
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:1")
+    with pytest.raises(WeightsError):
+        build("resnet18", 2, 3, {}, hub=True)
+    assert asked == [True, False]
+
+
+def _without_hub(monkeypatch, cache) -> None:
+    for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
 
 
 def test_the_input_that_published_weights_expect():

@@ -21,7 +21,7 @@ def command(run: Path, form: str, out: Path | None, checkpoint: str, settings: t
     parity = bundle.document["parity"]
     click.echo(
         f"gate passed on {parity['n']} images: largest logit error {parity['max_logit_error']:.2e}, "
-        f"{parity['agreement']:.2%} equal labels, accuracy {parity['accuracy_model']:.4f} before "
+        f"{parity['agreement']:.2%} equal labels, accuracy on them {parity['accuracy_model']:.4f} before "
         f"and {parity['accuracy_export']:.4f} after",
         err=True,
     )

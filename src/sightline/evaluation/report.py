@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,11 @@ def write_report(run: Run, picture: Picture) -> Path:
     if figures is not None:
         parts += [mistakes_section(predictions, picture), confusion_section(figures), class_section(figures)]
     classes = _classes(run, counts)
+    settings = info.get("settings") or _flat(_yaml(run.config))
     parts += [
-        training_section(run.read_records()),
+        training_section(run.read_records(), _least_loss(settings, len(classes))),
         data_section(counts, classes, info.get("skipped") or []),
-        settings_section(info.get("settings") or _flat(_yaml(run.config)), info.get("origins")),
+        settings_section(settings, info.get("origins")),
         again_section(info, str(run.folder)),
     ]
     page = document(f"{run.folder.name} · Sightline", f"<main>{''.join(parts)}</main>")
@@ -69,6 +71,16 @@ def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str
             f"<code>sightline evaluate {text(run.folder)}</code> measures again.</p>"
         )
     return f'<header class="top">{top}{body}{warning}{key_figures(figures, info, duration(info))}</header>'
+
+
+def _least_loss(settings: dict[str, Any], classes: int) -> float:
+    """Loss of perfect answers: the entropy of the smoothed targets, which no model can go below."""
+    smoothing = settings.get("train.loss.label_smoothing") or 0.0
+    if settings.get("train.loss.name") != "cross_entropy" or not smoothing or classes < 2:
+        return 0.0
+    other = smoothing / classes
+    true = 1 - smoothing + other
+    return -true * math.log(true) - (classes - 1) * other * math.log(other)
 
 
 def _other_weights(info: dict[str, Any], figures: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sightline.export.bundle import Bundle
 
-bundle = Bundle.load(Path("{name}"))
+bundle = Bundle.load(Path("{name}"))  # the folder that holds this card
 for path in map(Path, sys.argv[1:]):
     scores = bundle.predict(bundle.contract.read(path)[None])[0]
     print(path, bundle.labels[int(np.argmax(scores))], float(scores.max()))

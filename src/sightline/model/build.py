@@ -1,5 +1,6 @@
 """From a name to a network. The only file that imports timm."""
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from torch import nn
 from sightline import plug
 from sightline.data.derive import Preferred
 from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
+from sightline.model import hub as published
 from sightline.model.cnn import cnn
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn}
@@ -140,7 +142,8 @@ def _timm(name: str, classes: int, channels: int, options: dict[str, Any], hub: 
             f"'{name}' has no published weights in timm", where="model.weights", allowed=["none", "a weights file"]
         )
     try:
-        return timm.create_model(name, pretrained=hub, num_classes=classes, in_chans=channels, **options)
+        with published.asked_once() if hub else contextlib.nullcontext():
+            return timm.create_model(name, pretrained=hub, num_classes=classes, in_chans=channels, **options)
     except TypeError as error:
         raise ModelError(
             f"model '{name}' does not take these options", where="model.options", got=f"{options}: {error}"
@@ -148,12 +151,14 @@ def _timm(name: str, classes: int, channels: int, options: dict[str, Any], hub: 
     except Exception as error:
         if not hub:
             raise ModelError(f"model '{name}' cannot be built", where="model", got=_first_line(error)) from error
+        cfg = timm.models.get_pretrained_cfg(name)
+        place = published.address(getattr(cfg, "hf_hub_id", None), getattr(cfg, "url", None))
         raise WeightsError(
             f"the published weights of '{name}' could not be fetched",
             where="model.weights",
             got=_first_line(error),
-            hint="check the network, or give a downloaded file with -s model.weights=FILE, or train without: "
-            "-s model.weights=none",
+            hint=f"check the network, or download the file from {place} elsewhere and give it with "
+            "-s model.weights=FILE, or train without: -s model.weights=none",
         ) from error
 
 

@@ -19,6 +19,8 @@ from sightline.model.build import MODELS
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""
+SIDE_FROM_NOTHING = 64
+"""Side in pixels at which photos are seen by a small network that starts from random weights."""
 WEIGHED_FROM = 10.0
 """Training images of the largest class for one of the smallest, from which on classes are weighed."""
 
@@ -40,6 +42,10 @@ class Settling:
         if config.name == "auto":
             if typical_side < SMALL:
                 self.chose("model.name", "cnn", f"the images are {typical_side:.0f} pixels small")
+            elif config.weights == "none":
+                self.chose("model.name", "cnn", "from random weights a small network is quicker")
+                if self.config.data.image_size == "auto":
+                    self.chose("data.image_size", SIDE_FROM_NOTHING, "enough for a small network")
             else:
                 self.chose("model.name", PHOTO_MODEL, "accurate on photos, small and fast on any machine")
         if config.weights == "auto":
@@ -51,8 +57,9 @@ class Settling:
             else:
                 self.chose("model.weights", "hub", "starting from published weights needs fewer images")
 
-    def choose_data(self, small: bool, in_memory: bool) -> None:
-        """Augmentation and worker processes."""
+    def choose_data(self, seen: int, typical_side: float, in_memory: bool) -> None:
+        """Augmentation, by the side in pixels that the model sees; worker processes, by that of the files."""
+        small = seen < SMALL
         data = self.config.data
         if data.augment == "auto":
             self.chose("data.augment", "light" if small else "standard", "small images" if small else "photos")
@@ -60,7 +67,7 @@ class Settling:
         if data.flip == "auto" and is_preset(augment):
             self.chose("data.flip", "yes" if augment in MIRRORED else "no", f"with {augment} augmentation")
         if data.workers == "auto":
-            count = 0 if small or in_memory else min(8, max(1, cores() // distributed.local_world()))
+            count = 0 if typical_side < SMALL or in_memory else min(8, max(1, cores() // distributed.local_world()))
             self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")
 
     def choose_balance(self, counts: NDArray[np.int64]) -> None:

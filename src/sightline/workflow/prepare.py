@@ -15,7 +15,7 @@ from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
-from sightline.data.derive import SMALL, derive_contract
+from sightline.data.derive import derive_contract
 from sightline.data.loader import Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import Samples
@@ -98,7 +98,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
         model.weights != "none",
         settling.chose,
     )
-    settling.choose_data(max(contract.height, contract.width) < SMALL, samples.pixels is not None)
+    settling.choose_data(max(contract.height, contract.width), typical, samples.pixels is not None)
     data = settling.config.data
     make_transform(data, contract)  # an augmentation that cannot be made is told before a network is built
     findings = contradictions(active_steps(data, contract), data.symmetric, samples.classes)

@@ -8,6 +8,13 @@ from typing import Any
 
 from sightline.evaluation.page.markup import count, missing, section, table, text
 
+_FACTS = {
+    "started": "started",
+    "finished": "finished",
+    "weights_sha256": "weights_sha256 after the last step",
+    "best_weights_sha256": "weights_sha256 of the kept checkpoint, which is evaluated and exported",
+}
+
 
 def settings_section(settings: Mapping[str, Any], origins: Mapping[str, str] | None) -> str:
     """Every setting with where its value came from; those that somebody or something chose come first.
@@ -26,7 +33,7 @@ def settings_section(settings: Mapping[str, Any], origins: Mapping[str, str] | N
     chosen = [key for key in settings if not _is_default(origins.get(key, ""))]
     rest = [key for key in settings if key not in set(chosen)]
     lead = (
-        f"{count(len(chosen), 'setting')} chosen on the command line, in a file, or by measuring; "
+        f"{count(len(chosen), 'setting')} given on the command line or in a file, or chosen by auto; "
         f"{len(rest)} left at their default."
     )
     body = _table({key: settings[key] for key in chosen}, origins, "Chosen settings") if chosen else ""
@@ -41,7 +48,7 @@ def again_section(info: Mapping[str, Any], folder: str) -> str:
     command = _command(info.get("command"))
     body = f"<pre><code>{text(command)}</code></pre>" if command else missing("The command was not stored.")
     rows: list[tuple[str, object]] = [("run folder", folder)]
-    rows += [(key, info[key]) for key in ("started", "finished", "weights_sha256") if info.get(key)]
+    rows += [(words, info[key]) for key, words in _FACTS.items() if info.get(key)]
     for group in ("machine", "versions"):
         found = info.get(group)
         rows += list(found.items()) if isinstance(found, dict) else [(group, found)] if found else []

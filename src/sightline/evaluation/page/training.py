@@ -20,14 +20,22 @@ _COLUMNS = {
 }
 
 
-def training_section(records: Sequence[dict[str, Any]]) -> str:
-    """Loss, accuracy and learning rate over the epochs."""
+def training_section(records: Sequence[dict[str, Any]], least_loss: float = 0.0) -> str:
+    """Loss, accuracy and learning rate over the epochs.
+
+    Args:
+        records: as in ``records.jsonl``.
+        least_loss: loss of perfect answers, where smoothed labels keep it above zero.
+    """
     charts = charts_of(records)
     if not charts:
         return section("training", "Training", "Nothing was recorded.", missing("The run has no training steps yet."))
     drawn = "".join(line_chart(chart) for chart in charts)
+    lead = _lead(records)
+    if least_loss:
+        lead += f" Labels are smoothed, so that perfect answers have a loss of {least_loss:.3f} and not of 0."
     return section(
-        "training", "Training", _lead(records), f'<div class="charts">{drawn}</div>{_numbers(records)}{_notes(records)}'
+        "training", "Training", lead, f'<div class="charts">{drawn}</div>{_numbers(records)}{_notes(records)}'
     )
 
 
