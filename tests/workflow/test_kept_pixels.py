@@ -17,6 +17,7 @@ from sightline.data.samples import PARTS
 from sightline.data.split import read_split
 from sightline.errors import ConfigError
 from sightline.run import Run
+from sightline.workflow.pack import pack_data
 from small_training import environment, timeless, train_small, words, write_pictures
 
 PRESETS = ("none", "light", "standard")
@@ -116,6 +117,20 @@ def test_only_what_is_trained_and_validated_on_is_kept(tmp_path: Path, pictures:
     used = {one for one, part in zip(frozen.sha256, frozen.parts, strict=True) if part in PARTS[:2]}
     rows = np.concatenate([np.load(index) for index in cache.rglob("*.npy")])
     assert {row.tobytes().hex() for row in rows["sha256"]} == used
+
+
+@pytest.mark.parametrize("augment", PRESETS)
+def test_a_cache_can_be_packed_before_the_training(augment: str, tmp_path: Path, pictures: Path):
+    changes = {"data.augment": augment, "data.cache": str(tmp_path / "built")}
+    built = train_small(pictures, tmp_path / "one", **changes)
+    told = pack_data(str(pictures), to="cache", out=tmp_path / "packed", settings=words(**changes)[1::2])
+    names = [{path.parent.name for path in kept(tmp_path / name)} for name in ("built", "packed")]
+    assert names[0] == names[1]
+    before = {path: path.stat().st_mtime_ns for path in kept(tmp_path / "packed")}
+    assert told["files"] == len(before) and told["bytes"] == sum(path.stat().st_size for path in before)
+    other = train_small(pictures, tmp_path / "other", **changes | {"data.cache": str(tmp_path / "packed")})
+    assert other.weights_sha256 == built.weights_sha256
+    assert {path: path.stat().st_mtime_ns for path in kept(tmp_path / "packed")} == before
 
 
 def test_auto_keeps_pixels_where_they_are_used_again(tmp_path: Path, pictures: Path):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sightline import distributed
 from sightline.data.cache import held
 from sightline.data.cache_build import room
-from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.kept import Form
 from sightline.data.loader import Piece
@@ -20,7 +19,7 @@ from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 from sightline.machine import cores, free_memory
 from sightline.workflow.auto import Settling
-from sightline.workflow.source import is_kept, kept_folder, size_told, training_dataset, training_form
+from sightline.workflow.source import is_kept, kept_folder, size_told, training_dataset, training_form, why_not_kept
 
 _SHARE = 0.5
 _SLACK = 1.25
@@ -36,11 +35,9 @@ def settle_cache(
     config = settling.config
     form = training_form(config, contract)
     if config.data.cache == "auto":
-        if config.data.stream:
-            settling.chose("data.cache", "off", "a stream is read in order and nothing of it is kept")
-            return
-        if isinstance(config.data.augment, str) and is_own(config.data.augment):
-            settling.chose("data.cache", "off", "an augmentation of your own gets the images as they are")
+        why = why_not_kept(config)
+        if why is not None:
+            settling.chose("data.cache", "off", why)
             return
         passes = config.train.epochs
         if config.train.steps is not None:

@@ -6,6 +6,7 @@ from sightline.config import RunConfig
 from sightline.data.augment.pipeline import Pipeline
 from sightline.data.batched import BATCHED, Frames
 from sightline.data.cache import default_folder
+from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.kept import Form, Images
 from sightline.data.loader import BatchPieces, Pieces
@@ -20,6 +21,18 @@ AMPLE = 1.5
 def is_kept(config: RunConfig) -> bool:
     """Whether settled settings want pixels to be kept."""
     return config.data.cache not in ("off", "auto")
+
+
+def why_not_kept(config: RunConfig) -> str | None:
+    """Why no pixels are kept whatever their size; ``None``: they may be."""
+    data = config.data
+    if data.cache == "off":
+        return "set so"
+    if data.stream:
+        return "a stream is read in order and nothing of it is kept"
+    if data.cache == "auto" and isinstance(data.augment, str) and is_own(data.augment):
+        return "an augmentation of your own gets the images as they are"
+    return None
 
 
 def kept_folder(config: RunConfig) -> Path:
