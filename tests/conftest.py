@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from PIL import Image
 # the cores from everything else.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell without job control starts background jobs deaf to Ctrl-C, and programs under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

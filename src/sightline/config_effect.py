@@ -121,6 +121,30 @@ USELESS = (
         for name in ("evaluate", "save", "patience")
     ),
     Useless(
+        "data.cache",
+        lambda config: config.data.stream and config.data.cache != "auto",
+        "a stream is read in order and nothing of it is kept",
+        "remove it, or data.stream",
+    ),
+    Useless(
+        "data.cache_side",
+        lambda config: config.data.cache == "off" or config.data.stream,
+        "without a cache, crops are taken from the files",
+        "remove it, or set data.cache=on",
+    ),
+    Useless(
+        "data.cache_side",
+        lambda config: config.data.augment in ("none", "light", "medical", "document"),
+        "only random crops are taken from larger images",
+        "remove it, or set data.augment=standard",
+    ),
+    Useless(
+        "data.prefetch",
+        lambda config: config.data.workers == 0,
+        "without workers each batch is made when it is asked for",
+        "remove it, or set data.workers",
+    ),
+    Useless(
         "data.val",
         _all_fractions,
         "with the other one it leaves nothing to train on",

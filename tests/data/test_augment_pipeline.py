@@ -12,7 +12,7 @@ from PIL import Image
 from sightline.config_steps import steps_of
 from sightline.data import config as data_config
 from sightline.data.augment.config import PRESETS, STEPS
-from sightline.data.augment.pipeline import APPLY, WHOLE, compose, in_short, preset_steps
+from sightline.data.augment.pipeline import APPLY, WHOLE, Pipeline, in_short, preset_steps
 from sightline.data.config import DataConfig
 from sightline.data.contract import Contract
 from sightline.data.loader import Pieces, evaluation_pieces, load
@@ -52,7 +52,7 @@ def test_every_name_is_known_everywhere():
 @pytest.mark.parametrize("size", [(40, 31), (24, 24), (1, 1), (2, 90)])
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_gives_what_the_model_sees(name: str, size: tuple[int, int], color: str):
-    transform = compose(steps_of([{name: {"p": 1.0}}]), contract(color, 24, 20))
+    transform = Pipeline(steps_of([{name: {"p": 1.0}}]), contract(color, 24, 20))
     for image in (picture(size), np.asarray(picture(size)), np.asarray(picture(size).convert("L"))):
         before = np.array(image)
         seen = transform(image, 3)
@@ -63,11 +63,11 @@ def test_a_step_gives_what_the_model_sees(name: str, size: tuple[int, int], colo
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_is_a_function_of_the_seed_alone(name: str):
     items = [{name: {"p": 0.8}}]
-    first = [compose(steps_of(items), contract())(picture(), seed) for seed in range(12)]
+    first = [Pipeline(steps_of(items), contract())(picture(), seed) for seed in range(12)]
     random.seed(5)
     np.random.seed(5)
     torch.manual_seed(5)
-    again = [compose(steps_of(items), contract())(picture(), seed) for seed in reversed(range(12))][::-1]
+    again = [Pipeline(steps_of(items), contract())(picture(), seed) for seed in reversed(range(12))][::-1]
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
     assert len({seen.tobytes() for seen in first}) >= 2
 
@@ -105,14 +105,14 @@ def test_batches_of_a_list_of_steps_do_not_depend_on_the_number_of_workers():
 def test_steps_are_done_in_the_order_they_are_written_in():
     flat = np.full((24, 24, 3), 200, np.uint8)
     erase, turn = {"erasing": {"p": 1, "area": [0.3, 0.3], "fill": "black"}}, {"rotation": {"degrees": 180, "p": 1}}
-    painted_last = compose(steps_of([turn, erase]), contract())(flat, 4)
-    painted_first = compose(steps_of([erase, turn]), contract())(flat, 4)
+    painted_last = Pipeline(steps_of([turn, erase]), contract())(flat, 4)
+    painted_first = Pipeline(steps_of([erase, turn]), contract())(flat, 4)
     # A rectangle that was turned has interpolated edges; one that was painted last has none.
     assert set(np.unique(painted_last)) == {0, 200} and len(np.unique(painted_first)) > 2
 
 
 def test_a_probability_is_how_often_a_step_is_done():
-    transform = compose(steps_of([{"hflip": {"p": 0.25}}]), contract())
+    transform = Pipeline(steps_of([{"hflip": {"p": 0.25}}]), contract())
     plain = contract().pixels(picture())
     mirrored = sum(not np.array_equal(transform(picture(), seed), plain) for seed in range(600))
     assert 115 < mirrored < 185
@@ -124,7 +124,7 @@ def test_light_moves_as_its_list_of_steps_does():
     spots = [np.zeros((size, size), np.uint8) for _ in range(2)]
     spots[0][30:34, 14:18] = spots[1][30:34, 46:50] = 255  # left and right of the center
     ranges = []
-    for way in (compose(preset_steps("light", gray, False), gray), AUGMENTS["light"](gray, False)):
+    for way in (Pipeline(preset_steps("light", gray, False), gray), AUGMENTS["light"](gray, False)):
         places = np.asarray([[center_of(way(spot, seed)) for spot in spots] for seed in range(400)])
         between = places[:, 1] - places[:, 0]
         turn, length = np.arctan2(between[:, 1], between[:, 0]), np.linalg.norm(between, axis=1)
@@ -187,6 +187,6 @@ def test_steps_are_told_in_short():
 def test_policies_take_every_filter_and_color(name: str, interpolation: str):
     for color in ("rgb", "gray"):
         own = dataclasses.replace(contract(color), interpolation=interpolation)
-        transform = compose(steps_of([name]), own)
+        transform = Pipeline(steps_of([name]), own)
         seen = {transform(picture(), seed).tobytes() for seed in range(25)}
         assert len(seen) > 8

@@ -37,6 +37,9 @@ class Most:
     def uniform(self, low: float, high: float, size: int | None = None):
         return high if size is None else np.full(size, high)
 
+    def random(self, size: int):
+        return np.ones(size)
+
 
 def drawn(seed: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, 1]))

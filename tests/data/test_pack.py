@@ -189,8 +189,8 @@ def test_what_is_there_is_not_touched(tmp_path, image_folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"to": "zip"}, r"unknown container 'zip' \(--to\)\n  allowed: webdataset, lmdb"),
-        ({"to": "lmdb", "shard_size": "1GB"}, r"--shard-size has no effect: lmdb is one file"),
+        ({"to": "zip"}, r"unknown container 'zip' \(--to\)\n  allowed: webdataset, lmdb, cache"),
+        ({"to": "lmdb", "shard_size": "1GB"}, r"--shard-size has no effect: lmdb has no shards"),
         ({"to": "webdataset", "shard_size": "huge"}, r"not a size \(--shard-size\)\n  got: huge\n  allowed: 256MB"),
         ({"to": "webdataset", "shard_size": "0"}, r"not a size"),
     ],

@@ -16,6 +16,7 @@ from sightline.evaluation import sheet
 from sightline.run import Run
 from sightline.workflow import job
 from sightline.workflow.augment import show_augmentation
+from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import reopen
 from sightline.workflow.say import Say
 from small_training import settings, train_small
@@ -36,9 +37,12 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[sheet.Row]:
     return drawn
 
 
+@pytest.mark.parametrize("cache", ["on", "off"])
 @pytest.mark.parametrize("augment", ["light", "standard", "trivialaugment", STEPS], ids=str)
-def test_it_shows_the_pixels_that_training_gets(augment: Any, pictures: Path, tmp_path: Path, rows: list[sheet.Row]):
-    own = {"data.augment": augment, "train.steps": 1, "seed": 4}
+def test_it_shows_the_pixels_that_training_gets(
+    augment: Any, cache: str, pictures: Path, tmp_path: Path, rows: list[sheet.Row]
+):
+    own = {"data.augment": augment, "train.steps": 1, "seed": 4, "data.cache": cache}
     shown = show_augmentation(pictures, settings=settings(**own), images=5, epochs=3, out=tmp_path / "grid.png")
     assert shown.images == len(rows) == 5
     train_small(pictures, tmp_path / "run", **own)
@@ -47,7 +51,9 @@ def test_it_shows_the_pixels_that_training_gets(augment: Any, pictures: Path, tm
     plan = job.make_plan(prepared.config, 40, len(prepared.contract.classes), torch.device("cpu"))
     seen: dict[tuple[int, str], np.ndarray] = {}
     per_epoch = steps_per_epoch(40, 7)
-    for step, (batch, _) in enumerate(job._batches(prepared, plan, 0, 3 * per_epoch)):
+    feed = Feed(prepared)
+    feed.open(Say(quiet=True))
+    for step, (batch, _) in enumerate(job._batches(prepared, feed, plan, 0, 3 * per_epoch)):
         for index, pixels in zip(batch.indices.tolist(), batch.pixels.numpy(), strict=True):
             seen[step // per_epoch, prepared.samples.paths[index]] = pixels
     for row in rows:

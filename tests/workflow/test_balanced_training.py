@@ -124,18 +124,21 @@ def test_mixing_is_the_same_for_any_number_of_workers(pictures: Path, tmp_path: 
     assert len(set(digests)) == 1
 
 
-def test_an_image_that_is_drawn_again_is_augmented_in_another_way(uneven: Path, tmp_path: Path, monkeypatch: Any):
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_an_image_that_is_drawn_again_is_augmented_in_another_way(
+    uneven: Path, tmp_path: Path, monkeypatch: Any, cache: str
+):
     seen: dict[int, list[bytes]] = {}
 
-    def watched(dataset: Pieces, pieces: Any, workers: int, pin: bool = False):
-        for batch in load(dataset, pieces, workers, pin):
-            if dataset.transform.__class__.__name__ != "Evaluation":
+    def watched(dataset: Pieces, pieces: Any, *ways: Any):
+        for batch in load(dataset, pieces, *ways):
+            if not isinstance(pieces, list):  # evaluations ask for the pieces of a list
                 for index, pixels in zip(batch.indices.tolist(), batch.pixels, strict=True):
                     seen.setdefault(index, []).append(pixels.numpy().tobytes())
             yield batch
 
-    monkeypatch.setattr("sightline.workflow.job.load", watched)
-    changes = {"data.sampler": "classes", "data.augment": "standard", "train.steps": 7, "data.workers": 0}
+    monkeypatch.setattr("sightline.workflow.feed.load", watched)
+    changes = {"data.sampler": "classes", "data.augment": "standard", "train.steps": 7, "data.cache": cache}
     train_small(uneven, tmp_path / "run", **changes)
     most = max(seen.values(), key=len)
     assert len(most) >= 4  # 24 draws of 6 images

@@ -8,13 +8,15 @@ import click
 
 @click.command("pack")
 @click.argument("data")
-@click.option("--to", required=True, help="webdataset (tar shards) or lmdb.")
+@click.option("--to", required=True, help="webdataset (tar shards), lmdb, or cache (decoded pixels).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--shard-size", metavar="SIZE", help="Size of a shard, such as 1GB.  [default: 256MB]")
-@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting: seed, or one of data.*")
+@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting: data.root=photos, …")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(data: str, to: str, out: Path, shard_size: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Write DATA into few large files: every image with its bytes as they are, its label, part, group and weight.
+
+    Or, with --to cache, as the pixels that a training with the same settings decodes, for -s data.cache=FOLDER.
 
     \b
     sightline pack photos/ --to webdataset --out shards
@@ -31,4 +33,5 @@ def command(data: str, to: str, out: Path, shard_size: str | None, settings: tup
         parts = ", ".join(f"{count} {part}" for part, count in done["parts"].items()) or "no parts"
         click.echo(f"{done['images']} images ({parts}) in {files}, {done['bytes'] / 1e6:.1f} MB")
         click.echo(f"{to} {out}")
-    click.echo(f"next: sightline train {out}", err=True)
+    way = f"{data} -s data.cache={out}" if to == "cache" else out
+    click.echo(f"next: sightline train {way}", err=True)

@@ -96,5 +96,11 @@ class DataConfig:
     """Share of the batches that MixUp or CutMix mixes."""
     mix_off_epochs: Annotated[int, Ge(0)] = 0
     """Epochs at the end in which nothing is mixed."""
+    cache: str = "auto"
+    """Keep decoded pixels on disk: on, off, or a folder for them; auto: on where they fit and are used again."""
+    cache_side: Positive | Literal["auto"] = "auto"
+    """Shorter side, in pixels, of the images that random crops are taken from; auto: 1.5 times what the model sees."""
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
-    """Processes that decode images for the training process. Results do not depend on it."""
+    """Processes that decode images, or threads that crop kept ones; auto: measured. Results do not depend on it."""
+    prefetch: Positive = 4
+    """Batches that each worker makes ahead of the training. Results do not depend on it."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.image import Color, read_image, to_color, upright
+from sightline.data.image import Color, as_image, read_image, to_color, upright
 from sightline.errors import DataError, ImageError
 from sightline.files import write_json
 
@@ -103,9 +103,7 @@ class Contract:
             image: a Pillow image, which is turned upright by its EXIF tag where that was not done yet; or uint8
                 pixels ``[h, w]``, ``[h, w, 1]`` (gray) or ``[h, w, 3]`` (RGB).
         """
-        if not isinstance(image, Image.Image):
-            image = Image.fromarray(image[:, :, 0] if image.shape[2:] == (1,) else image)
-        return self._seen(upright(image))
+        return self._seen(upright(image if isinstance(image, Image.Image) else as_image(image)))
 
     def _seen(self, image: Image.Image) -> NDArray[np.uint8]:
         array = np.asarray(self.resized(to_color(image, self.color)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from sightline.errors import ImageError
@@ -171,6 +172,11 @@ def to_color(image: Image.Image, color: Color) -> Image.Image:
         paper = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(paper, layer).convert("RGB")
     return image.convert("L" if color == "gray" else "RGB")
+
+
+def as_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    """The picture of pixels ``[h, w]``, ``[h, w, 1]`` (both gray) or ``[h, w, 3]`` (RGB)."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
 
 
 def upright(image: Image.Image) -> Image.Image:

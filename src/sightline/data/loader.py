@@ -1,12 +1,15 @@
-"""Batches for the model, made in order by any number of worker processes.
+"""Batches for the model, made in order by any number of workers: processes that decode, or threads that crop.
 
 A worker is told which batch to make and works out everything else from the seed, so the number of workers changes
 nothing, and a resumed run asks for the batches that are still missing.
 """
 
+import collections
+import concurrent.futures
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from sightline.data.augment.pipeline import Pipeline
+from sightline.data.batched import BatchTransform
 from sightline.data.derive import image_of
+from sightline.data.draws import Keys, stream_keys
+from sightline.data.kept import Images, picture
 from sightline.data.order import batch_bounds, repeats, steps_per_epoch, stream_key
 from sightline.data.samples import Samples
 from sightline.data.transforms import Transform
@@ -47,10 +54,22 @@ class Piece:
 
 
 class Pieces(Dataset[Any]):
-    """Makes the batch for a ``Piece``. An image that cannot be decoded comes back as its error."""
+    """Makes the batch for a ``Piece``, image by image. One that cannot be decoded comes back as its error.
 
-    def __init__(self, samples: Samples, transform: Transform, seed: int):
-        self.samples, self.transform, self.seed = samples, transform, seed
+    Args:
+        samples: the images and their labels.
+        transform: what is done to each image.
+        seed: that of the run.
+        images: kept pixels; where missing, images are decoded.
+    """
+
+    in_threads = False
+    """Whether threads may make batches at the same time."""
+
+    def __init__(self, samples: Samples, transform: Transform, seed: int, images: Images | None = None):
+        self.samples, self.transform, self.seed, self.images = samples, transform, seed, images
+        framed = images is not None and images.form.side is None
+        self._of_frame = transform.of_frame if framed and isinstance(transform, Pipeline) else None
 
     def __getitem__(self, piece: Piece) -> Any:
         again = np.zeros(len(piece.indices), np.int64) if piece.repeats is None else piece.repeats
@@ -68,38 +87,115 @@ class Pieces(Dataset[Any]):
         )
 
     def _image(self, index: int, epoch: int, turn: int) -> NDArray[np.uint8]:
-        image = image_of(self.samples, index)
-        places = (epoch, index, turn) if turn else (epoch, index)
+        seed = stream_key(self.seed, *((epoch, index, turn) if turn else (epoch, index)))
+        if self.images is not None and self._of_frame is not None:
+            return self._of_frame(self.images.image(index), seed)
+        image = image_of(self.samples, index) if self.images is None else picture(self.images.image(index))
         try:
-            return self.transform(image, stream_key(self.seed, *places))
+            return self.transform(image, seed)
         except ImageError as error:  # a transform sees pixels and knows no names
             raise ImageError(
                 error.what, where=self.samples.paths[index], got=error.got, allowed=error.allowed
             ) from error
 
 
+class BatchPieces(Pieces):
+    """Makes the batch for a ``Piece`` as a whole, from kept pixels.
+
+    Args:
+        samples: the images and their labels.
+        transform: fills a batch.
+        seed: that of the run.
+        images: the pixels, in the form that the transform needs.
+        pin: whether the batch lies in pinned memory, from which a GPU fetches it while it computes.
+    """
+
+    in_threads = True
+
+    def __init__(self, samples: Samples, transform: BatchTransform, seed: int, images: Images, pin: bool = False):
+        self.samples, self.seed, self.images = samples, seed, images
+        self.fill, self.pin = transform, pin
+
+    def __getitem__(self, piece: Piece) -> Any:
+        contract = self.images.form.contract
+        shape = (len(piece.indices), contract.height, contract.width, contract.channels)
+        pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin)
+        try:
+            self.fill(self.images, piece.indices, self._keys(piece), pixels.numpy())
+        except ImageError as error:
+            return error
+        targets = torch.from_numpy(self.samples.labels[piece.indices].astype(np.int64))
+        return pixels, targets.pin_memory() if self.pin else targets, torch.from_numpy(piece.indices)
+
+    def _keys(self, piece: Piece) -> Keys:
+        keys = stream_keys(self.seed, piece.epoch, piece.indices)
+        if piece.repeats is not None:
+            for place in np.flatnonzero(piece.repeats).tolist():
+                places = (piece.epoch, int(piece.indices[place]), int(piece.repeats[place]))
+                keys[place] = stream_key(self.seed, *places)
+        return keys
+
+
 def load(
-    dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool = False
+    dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool = False, ahead: int = 4
 ) -> Iterator[Batch]:
     """Make the batches for these pieces, in their order.
+
+    Args:
+        dataset: makes a batch; says whether threads may do it.
+        pieces: what is in each batch.
+        workers: processes or threads beside this one; 0: each batch is made when it is asked for.
+        pin: whether batches made by processes are moved into pinned memory.
+        ahead: batches that each worker makes before they are asked for.
 
     Raises:
         ImageError: an image cannot be decoded; names it.
     """
+    way = _in_threads if dataset.in_threads else _in_processes
+    made = way(dataset, pieces, workers, pin, ahead)
+    with contextlib.closing(made):  # at once, also on an error: whoever works ahead ends with it
+        for item in made:
+            if isinstance(item, DataError):
+                raise item
+            yield Batch(*item)
+
+
+def _in_processes(
+    dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool, ahead: int
+) -> Generator[Any]:
     loader = DataLoader(
         dataset,
         batch_size=None,
         sampler=pieces,
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=ahead if workers else None,
         pin_memory=pin,
         worker_init_fn=deaf if workers else None,
         multiprocessing_context="fork" if workers and hasattr(os, "fork") else None,
     )
-    for item in items_of(loader):
-        if isinstance(item, DataError):
-            raise item
-        yield Batch(*item)
+    yield from items_of(loader)
+
+
+def _in_threads(
+    dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool, ahead: int
+) -> Generator[Any]:
+    """Cropping leaves Python's lock, and threads hand a batch over without copying it; it is pinned already."""
+    del pin
+    if not workers:
+        yield from (dataset[piece] for piece in pieces)
+        return
+    waiting = collections.deque[concurrent.futures.Future[Any]]()
+    with concurrent.futures.ThreadPoolExecutor(workers, "loader") as pool:
+        try:
+            for piece in pieces:
+                waiting.append(pool.submit(dataset.__getitem__, piece))
+                if len(waiting) > workers * ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def training_pieces(

@@ -13,16 +13,18 @@ from sightline import plug
 from sightline.config_file import load, refuse_useless
 from sightline.data.augment.config import PRESETS
 from sightline.data.augment.pipeline import WHOLE, in_short
-from sightline.data.loader import Piece, Pieces
+from sightline.data.cache import held
+from sightline.data.loader import Piece
 from sightline.data.loader import load as batches_of
 from sightline.data.order import epoch_order
 from sightline.data.samples import Samples
-from sightline.data.transforms import Evaluation, active_steps, make_transform
+from sightline.data.transforms import active_steps
 from sightline.errors import ConfigError
 from sightline.evaluation.sheet import Row, draw_sheet
 from sightline.findings import Finding
 from sightline.workflow.prepare import View, settle_view, training_part
 from sightline.workflow.say import Say
+from sightline.workflow.source import evaluation_dataset, training_dataset, training_form, why_not_kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +101,12 @@ def _of_each_class(samples: Samples, train: NDArray[np.int64], seed: int, count:
 
 
 def _seen(view: View, indices: NDArray[np.int64], epochs: int) -> list[NDArray[np.uint8]]:
-    """Pixels of these images: in evaluation, then in each epoch."""
+    """Pixels of these images: in evaluation, then in each epoch, from kept pixels where they may be kept."""
     config = view.settling.config
-    plain = Pieces(view.samples, Evaluation(view.contract), config.seed)
-    varied = Pieces(view.samples, make_transform(config.data, view.contract), config.seed)
+    plain = evaluation_dataset(view.samples, view.contract, config, None)
+    form = training_form(config, view.contract)
+    images = held(view.samples, form, indices) if why_not_kept(config) is None else None
+    varied = training_dataset(view.samples, view.contract, config, images, pin=False)
     wanted = [(plain, Piece(0, indices)), *((varied, Piece(epoch, indices)) for epoch in range(epochs))]
     return [next(batches_of(dataset, [piece], workers=0)).pixels.numpy() for dataset, piece in wanted]
 

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline import distributed, plug
+from sightline import plug
 from sightline.config import RunConfig
-from sightline.config_file import resolve
+from sightline.config_file import flat, resolve
 from sightline.data.augment.config import MIRRORED
 from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
-from sightline.machine import cores
 from sightline.model.build import MODELS
+from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
 """What is trained on photos when nobody says otherwise."""
@@ -35,6 +35,12 @@ class Settling:
         """Put a value in place of ``auto``, and remember why."""
         self.config = resolve(self.config, {key: value})
         self.origins[key] = f"auto: {reason}"
+
+    def tell(self, say: Say) -> None:
+        """What was chosen, and why."""
+        for key, origin in self.origins.items():
+            if origin.startswith("auto: "):
+                say.detail(f"{key} = {flat(self.config)[key]}  ({origin.removeprefix('auto: ')})")
 
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""
@@ -57,18 +63,15 @@ class Settling:
             else:
                 self.chose("model.weights", "hub", "starting from published weights needs fewer images")
 
-    def choose_data(self, seen: int, typical_side: float, in_memory: bool) -> None:
-        """Augmentation, by the side in pixels that the model sees; worker processes, by that of the files."""
-        small = seen < SMALL
+    def choose_data(self, seen: int) -> None:
+        """Augmentation, by the side in pixels that the model sees."""
         data = self.config.data
+        small = seen < SMALL
         if data.augment == "auto":
             self.chose("data.augment", "light" if small else "standard", "small images" if small else "photos")
         augment = self.config.data.augment
         if data.flip == "auto" and is_preset(augment):
             self.chose("data.flip", "yes" if augment in MIRRORED else "no", f"with {augment} augmentation")
-        if data.workers == "auto":
-            count = 0 if typical_side < SMALL or in_memory else min(8, max(1, cores() // distributed.local_world()))
-            self.chose("data.workers", count, "decoding small images is cheap" if count == 0 else "one for each core")
 
     def choose_balance(self, counts: NDArray[np.int64]) -> None:
         """Sampler and class weights, together: either of them given by hand leaves the other one out."""

@@ -21,10 +21,11 @@ from sightline.evaluation.embed import embeddings_of
 from sightline.findings import Finding
 from sightline.model.build import preferred_input
 from sightline.run import Run
-from sightline.workflow.environment import cores, usable_device
+from sightline.workflow.environment import usable_device
 from sightline.workflow.evaluate import foreign, predicted
 from sightline.workflow.prepare import build_model, make_task
 from sightline.workflow.say import Say
+from sightline.workflow.source import decoders
 from sightline.workflow.trained import open_trained
 
 
@@ -102,7 +103,7 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     built.module.to(device)
     say.note(f"embedding {len(samples)} images with {config.model.name}")
     pieces = evaluation_pieces(np.arange(len(samples)), config.evaluation.batch_size)
-    batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, _workers(len(samples)))
+    batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, decoders(samples, len(samples)))
     found = outliers(embeddings_of(built, make_task(config, contract), batches, device), samples.labels)
     return list(embedding_outliers(found, samples.paths, samples.labels, samples.classes))
 
@@ -111,11 +112,6 @@ def _sound(facts: Scan) -> NDArray[np.bool_]:
     kept = np.ones(len(facts.rows), np.bool_)
     kept[list(facts.faults)] = False
     return kept
-
-
-def _workers(count: int) -> int:
-    """Processes that decode: none where starting them would take longer than they save."""
-    return cores() if count > 1000 else 0
 
 
 def _device(name: str) -> str:

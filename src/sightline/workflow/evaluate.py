@@ -24,6 +24,7 @@ from sightline.evaluation.predictions import Predictions
 from sightline.files import write_json
 from sightline.run import Run
 from sightline.workflow.say import Say
+from sightline.workflow.source import decoders, is_kept
 from sightline.workflow.trained import TrainedModel, open_trained
 
 
@@ -87,7 +88,9 @@ def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64],
     """The model's logits for these samples, in their order."""
     config = model.config
     dataset = Pieces(samples, Evaluation(model.contract), config.seed)
-    workers = int(config.data.workers) if len(indices) > 4 * config.evaluation.batch_size else 0
+    # Workers that were settled for kept pixels say nothing about decoding.
+    most = decoders(samples, len(indices))
+    workers = most if is_kept(config) else min(most, int(config.data.workers))
     batches = load(dataset, evaluation_pieces(indices, config.evaluation.batch_size), workers)
     found = [logits for _, logits in logits_of(model.module, model.task, batches, model.device, model.layout)]
     return Predictions(

@@ -12,11 +12,10 @@ from torch import nn
 
 from sightline import distributed
 from sightline.config import RunConfig
-from sightline.data.loader import Batch, Pieces, evaluation_pieces, load, training_pieces
+from sightline.data.loader import Batch, evaluation_pieces, training_pieces
 from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds, steps_per_epoch
 from sightline.data.stream import in_line, stream_order
-from sightline.data.transforms import Evaluation, make_transform
 from sightline.errors import ConfigError, ModelError
 from sightline.evaluation.predict import loss_and_accuracy
 from sightline.records import Record
@@ -31,6 +30,7 @@ from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import make_schedule, steps_of
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
+from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import Prepared
 from sightline.workflow.say import Say
 
@@ -47,7 +47,7 @@ class Sink(Protocol):
         ...
 
 
-def make_job(prepared: Prepared, run: Run) -> Job:
+def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     """Put the pieces together.
 
     Raises:
@@ -73,8 +73,8 @@ def make_job(prepared: Prepared, run: Run) -> Job:
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         ema=None if train.ema is None else Ema(built.module, train.ema),
         checkpoints=Checkpoints(run.checkpoints),
-        batches=lambda first, last: _batches(prepared, plan, first, last),
-        evaluate=_evaluator(prepared, plan) if len(prepared.samples.part("val")) else None,
+        batches=lambda first, last: _batches(prepared, feed, plan, first, last),
+        evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
         position=lambda: 0,
     )
 
@@ -162,10 +162,9 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
     return sinks
 
 
-def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
+def _batches(prepared: Prepared, feed: Feed, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
     config = prepared.config
     indices = training_part(prepared.samples, config)
-    transform = make_transform(config.data, prepared.contract)
     batch_size = int(config.train.batch_size)
     pieces = training_pieces(
         indices,
@@ -177,11 +176,9 @@ def _batches(prepared: Prepared, plan: Plan, first: int, last: int) -> Iterator[
         first_step=first,
         last_step=last,
     )
-    dataset = Pieces(prepared.samples, transform, config.seed)
     own = prepared.balance.sample_weights
     weights = None if own is None else torch.from_numpy(own)
-    batches = load(dataset, pieces, int(config.data.workers), pin=plan.device.type == "cuda")
-    for place, batch in enumerate(batches):
+    for place, batch in enumerate(feed.batches(feed.training(plan.device), pieces, plan.device)):
         step = first + place // plan.accumulate
         begin, end = batch_bounds(len(indices), batch_size, step % plan.per_epoch)
         yield batch if weights is None else dataclasses.replace(batch, weights=weights[batch.indices]), end - begin
@@ -193,9 +190,8 @@ def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[i
     return lambda epoch: np.searchsorted(indices, stream_order(samples, indices, seed, epoch, buffer))
 
 
-def _evaluator(prepared: Prepared, plan: Plan) -> Any:
+def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
     config = prepared.config
-    dataset = Pieces(prepared.samples, Evaluation(prepared.contract), config.seed)
     indices = prepared.samples.part("val")
     if config.data.stream:
         indices = in_line(prepared.samples, indices)
@@ -203,7 +199,7 @@ def _evaluator(prepared: Prepared, plan: Plan) -> Any:
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         distributed.same_buffers(module)
-        batches = load(dataset, pieces, int(config.data.workers))
+        batches = feed.batches(feed.judging(plan.device), pieces, plan.device)
         sums = loss_and_accuracy(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
         loss, correct, count = distributed.summed(sums).tolist()
         return {"val_loss": loss / count, "val_accuracy": correct / count}

@@ -5,13 +5,21 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sightline.config_file import load
+from sightline.config import RunConfig
+from sightline.config_file import load, resolve
+from sightline.data.cache import packed as packed_hashes
+from sightline.data.cache_build import build_cache
+from sightline.data.kept import Form
 from sightline.data.pack import PACKERS, pack
-from sightline.data.samples import PARTS
+from sightline.data.samples import PARTS, Samples
 from sightline.errors import ConfigError
 from sightline.workflow.intake import take_in
+from sightline.workflow.prepare import settle_view
 from sightline.workflow.say import Say
+from sightline.workflow.source import training_form
 
+CACHE = "cache"
+"""Names kept pixels in the place of a container."""
 SHARD_SIZE = "256MB"
 """Size of a shard where none is given."""
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -28,11 +36,13 @@ def pack_data(
 ) -> dict[str, Any]:
     """Write a data set as tar shards or LMDB; the images keep their bytes, and everything known of them is kept.
 
+    Or keep the pixels that a training with the same settings needs, for ``data.cache``.
+
     Args:
         data: anything that ``read`` takes.
-        to: ``webdataset`` or ``lmdb``.
-        out: folder to write; must not exist, or be empty.
-        settings: ``seed=…`` and ``data.…=…`` words.
+        to: ``webdataset``, ``lmdb`` or ``cache``.
+        out: folder to write; must not exist, or be empty; pixels may be added to those of a cache.
+        settings: ``seed=…`` and ``data.…=…`` words; for ``cache`` any that ``train`` takes.
         shard_size: of ``webdataset``: ``256MB``, ``1GB``, …
         say: where notes go.
 
@@ -45,25 +55,47 @@ def pack_data(
         RunError: the folder holds something, or the disk is full; nothing is left behind.
     """
     say = say or Say(quiet=True)
-    if to not in PACKERS:
-        raise ConfigError(f"unknown container '{to}'", where="--to", allowed=PACKERS)
+    if to not in (*PACKERS, CACHE):
+        raise ConfigError(f"unknown container '{to}'", where="--to", allowed=[*PACKERS, CACHE])
     if shard_size is not None and to != "webdataset":
-        raise ConfigError(f"--shard-size has no effect: {to} is one file", where="--shard-size", got=shard_size)
+        raise ConfigError(f"--shard-size has no effect: {to} has no shards", where="--shard-size", got=shard_size)
     most = _bytes_of(shard_size or SHARD_SIZE)
-    config = load(None, [*(settings or []), f"data.path={json.dumps(data)}"]).config
+    loaded = load(None, [*(settings or []), f"data.path={json.dumps(data)}"])
+    config = loaded.config
+    if to == CACHE:
+        return _keep(config, loaded.origins, out, say)
     taken = take_in(config, say)
     samples, facts = taken.samples, taken.facts
     with say.progress("packing") as progress:
         packed = pack(samples, facts, to=to, out=out, shard_bytes=most, seed=config.seed, progress=progress)
-    counts = {part: len(samples.part(part)) for part in PARTS}
+    return _written(samples, to, out, packed.files, packed.bytes)
+
+
+def _keep(config: RunConfig, origins: dict[str, str], out: Path, say: Say) -> dict[str, Any]:
+    """The pixels of the training and the validation part, as ``train`` keeps them."""
+    view = settle_view(resolve(config, {"data.cache": str(out)}), origins, say)
+    samples, hashes = view.samples, packed_hashes(view.facts.rows["sha256"])
+    forms = {"train": training_form(view.settling.config, view.contract), "val": Form(view.contract)}
+    for part, wanted in forms.items():
+        with say.progress(f"decoding {part}") as progress:
+            build_cache(
+                samples, view.contract, side=wanted.side, hashes=hashes, indices=samples.part(part),
+                folder=out.absolute(), progress=progress,
+            )  # fmt: skip
+    files = [path for key in {form.key for form in forms.values()} for path in (out / key).glob("*.u8")]
+    return _written(samples, CACHE, out, len(files), sum(path.stat().st_size for path in files))
+
+
+def _written(samples: Samples, to: str, out: Path, files: int, size: int) -> dict[str, Any]:
+    counts = {part: len(samples.part(part)) for part in (PARTS[:2] if to == CACHE else PARTS)}
     return {
         "out": str(out),
         "to": to,
-        "images": len(samples),
+        "images": sum(counts.values()) if to == CACHE else len(samples),
         "classes": len(samples.classes),
         "parts": {part: count for part, count in counts.items() if count},
-        "files": packed.files,
-        "bytes": packed.bytes,
+        "files": files,
+        "bytes": size,
     }
 
 

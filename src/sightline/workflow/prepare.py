@@ -1,6 +1,7 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,17 @@ from sightline.config_effect import refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
+from sightline.data.cache import Hashes, packed
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import derive_contract
-from sightline.data.loader import Piece, Pieces, load
+from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
-from sightline.data.split import apply_split, refuse_changes, write_split
+from sightline.data.split import apply_split, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
-from sightline.data.transforms import AUGMENTS, active_steps, make_transform
+from sightline.data.transforms import Evaluation, active_steps, make_transform
 from sightline.findings import Finding
 from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
@@ -31,8 +33,9 @@ from sightline.run import Run
 from sightline.task.classification import TASKS, Classification
 from sightline.task.fit import refuse_unfit
 from sightline.training.losses import make_loss
-from sightline.training.precision import Wanted, choose
+from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
+from sightline.workflow.auto_feed import settle_cache, settle_workers
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
@@ -52,6 +55,10 @@ class Prepared:
     judge: Classification
     """Judges while training: the same without weights, so that validation losses can be compared with one another."""
     balance: Balance
+    hashes: Hashes
+    """Checksum of each sample."""
+    facts: Scan | None = None
+    """What was found out about each sample, where the run was prepared in this process."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,7 +105,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
         model.weights != "none",
         settling.chose,
     )
-    settling.choose_data(max(contract.height, contract.width), typical, samples.pixels is not None)
+    settling.choose_data(max(contract.height, contract.width))
     data = settling.config.data
     make_transform(data, contract)  # an augmentation that cannot be made is told before a network is built
     findings = contradictions(active_steps(data, contract), data.symmetric, samples.classes)
@@ -121,8 +128,12 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
     task, judge = _tasks(settling.config, contract, balanced)
-    _choose_form(settling, samples, contract, built, task)
-    _tell(settling, balanced, say)
+    settle_cache(settling, samples, facts, contract, indices)
+    batch = _choose_form(settling, samples, contract, built, task)
+    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
+    settling.tell(say)
+    for line in balance_told(balanced):
+        say.detail(line)
     write_split(run.split, samples, facts)
     contract.save(run.contract)
     run.note(
@@ -136,7 +147,8 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    return Prepared(settling.config, samples, contract, built, task, judge, balanced)
+    hashes = packed(facts.rows["sha256"])
+    return Prepared(settling.config, samples, contract, built, task, judge, balanced, hashes, facts)
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -162,7 +174,8 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     torch.set_num_threads(int(config.train.threads))
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
-    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced)
+    hashes = packed(read_split(run.split).sha256)
+    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
 
 
 def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Classification:
@@ -220,25 +233,16 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
 
 
-def _tell(settling: Settling, balanced: Balance, say: Say) -> None:
-    """What was chosen and why, and how the training part is drawn and weighed."""
-    for key, origin in settling.origins.items():
-        if origin.startswith("auto: "):
-            say.detail(f"{key} = {flat(settling.config)[key]}  ({origin.removeprefix('auto: ')})")
-    for line in balance_told(balanced):
-        say.detail(line)
-
-
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
 
 
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> None:
-    """Measure threads, precision and layout where they are ``auto``."""
+def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> Batch:
+    """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
     train = settling.config.train
     indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
-    pieces = Pieces(samples, AUGMENTS["none"](contract, False), settling.config.seed)
+    pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
     most = max(1, cores() // distributed.local_world())
     wanted = Wanted(train.threads, train.precision, train.layout, most)
@@ -248,3 +252,11 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
         if getattr(train, name) == "auto":
             settling.chose(f"train.{name}", getattr(choice.form, name), reason)
             reason = "measured together"
+    return batch
+
+
+def _step_timer(config: RunConfig, built: Built, task: Classification, batch: Batch) -> Callable[[int], float]:
+    """Seconds of a training step on so many images, in the form that was chosen."""
+    train = config.train
+    form = Form(int(train.threads), train.precision, train.layout)
+    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count

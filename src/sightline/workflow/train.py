@@ -24,6 +24,7 @@ from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.loop import restore, train
 from sightline.training.memory import keep_freed_memory
 from sightline.workflow import environment
+from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
@@ -128,6 +129,8 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """The run must find its data and weights from any folder it is resumed in."""
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
+    if config.data.cache not in ("auto", "on", "off"):
+        paths["data.cache"] = config.data.cache
     if config.model.weights not in ("auto", "none", "hub"):
         paths["model.weights"] = config.model.weights
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
@@ -136,9 +139,12 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
 def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     prepared = _prepared(run, say)
     content = _checkpoint(run, start_from, say)
-    job, sinks = make_job(prepared, run), contextlib.ExitStack()
+    feed, sinks = Feed(prepared), contextlib.ExitStack()
+    job = make_job(prepared, run, feed)
     if content is not None:
         restore(job, content)
+    if job.state.step < job.plan.steps and not job.state.enough:
+        feed.open(say)
     with _Stop() as stop, sinks:
         outputs = sinks_of(job, run, prepared.config, say, content["records"] if content else 0, sinks)
         patience = job.plan.patience

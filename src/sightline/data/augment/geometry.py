@@ -1,6 +1,7 @@
 """Steps that move pixels. Pixels are uint8 ``[height, width, channels]``, and every draw comes from ``random``."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from sightline.data.augment.opencv import BORDERS, cv2
 from sightline.data.contract import FILTERS, Contract
 
 Pixels = NDArray[np.uint8]
+AFFINE_DRAWS = 5
 _TRIES = 10
 
 
@@ -52,11 +54,17 @@ def rotation(pixels: Pixels, options: Rotation, random: np.random.Generator, _: 
 
 def affine(pixels: Pixels, options: Affine, random: np.random.Generator, _: Contract) -> Pixels:
     """Turn, slant and shift drawn evenly, size drawn so that half is as likely as double."""
-    least, most = options.scale
-    angle, slant = random.uniform(-options.degrees, options.degrees), random.uniform(-options.shear, options.shear)
-    scale = math.exp(random.uniform(math.log(least), math.log(most)))
-    shift = random.uniform(-options.shift, options.shift, 2)
-    return _warped(pixels, angle, scale, slant, (float(shift[0]), float(shift[1])), options.border)
+    return moved(pixels, options, random.random(AFFINE_DRAWS).tolist())
+
+
+def moved(pixels: Pixels, options: Affine, draws: Sequence[float]) -> Pixels:
+    """``affine`` with its ``AFFINE_DRAWS`` numbers in [0, 1) at hand, so that a batch can draw them at once."""
+    turn, lean, size, right, down = draws
+    least, most = (math.log(factor) for factor in options.scale)
+    scale = math.exp(least + (most - least) * size)
+    shift = (2 * right - 1) * options.shift, (2 * down - 1) * options.shift
+    angle, slant = (2 * turn - 1) * options.degrees, (2 * lean - 1) * options.shear
+    return _warped(pixels, angle, scale, slant, shift, options.border)
 
 
 def rotation90(pixels: Pixels, _: Rotation90, random: np.random.Generator, __: Contract) -> Pixels:

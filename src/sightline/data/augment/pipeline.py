@@ -13,9 +13,11 @@ from sightline.data.augment import colors, damage, geometry, policies
 from sightline.data.augment.config import PRESETS
 from sightline.data.contract import Contract
 from sightline.data.derive import SMALL
-from sightline.data.image import to_color
+from sightline.data.image import as_image, to_color
 from sightline.errors import ConfigError
 
+STREAM = 1
+"""Second half of the key that draws come from; the first is the seed of the image."""
 Apply = Callable[[Any, Any, np.random.Generator, Contract], NDArray[np.uint8]]
 
 WHOLE: dict[str, Apply] = {"random_resized_crop": geometry.random_resized_crop}
@@ -41,29 +43,40 @@ APPLY: dict[str, Apply] = {
 """Steps that take what the model sees and give it back in the same size."""
 
 
-def compose(steps: Sequence[Step], contract: Contract) -> Callable[[Any, int], NDArray[np.uint8]]:
-    """The steps in order, after the contract's resizing or the cut that stands in its place."""
-    cut = steps[0] if steps and steps[0].name in WHOLE else None
-    rest = [(APPLY[step.name], step.options) for step in steps[1 if cut else 0 :]]
+class Pipeline:
+    """The steps in order, after the contract's resizing or the cut that stands in its place.
 
-    def transform(image: Any, seed: int) -> NDArray[np.uint8]:
-        random = np.random.Generator(np.random.Philox(key=[seed, 1]))
-        if cut is None or random.random() >= cut.options.p:
-            pixels = contract.pixels(image)
-        else:
-            picture = image if isinstance(image, Image.Image) else as_image(image)
-            pixels = WHOLE[cut.name](to_color(picture, contract.color), cut.options, random, contract)
-        for apply, options in rest:
+    A pure function of image and seed: draws come from stream ``STREAM`` of the seed.
+    """
+
+    def __init__(self, steps: Sequence[Step], contract: Contract):
+        self.contract = contract
+        self.cut = steps[0] if steps and steps[0].name in WHOLE else None
+        self._rest = [(APPLY[step.name], step.options) for step in steps[1 if self.cut else 0 :]]
+
+    def __call__(self, image: Any, seed: int) -> NDArray[np.uint8]:
+        """From an upright image, a Pillow one or an array, to what the model sees."""
+        random = _random(seed)
+        if self.cut is None or random.random() >= self.cut.options.p:
+            return self._varied(self.contract.pixels(image), random)
+        picture = image if isinstance(image, Image.Image) else as_image(image)
+        whole = to_color(picture, self.contract.color)
+        return self._varied(WHOLE[self.cut.name](whole, self.cut.options, random, self.contract), random)
+
+    def of_frame(self, frame: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """The same from what the contract made of the image; only where nothing is cut out of the whole image."""
+        assert self.cut is None
+        return self._varied(frame, _random(seed))
+
+    def _varied(self, pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        for apply, options in self._rest:
             if random.random() < options.p:
-                pixels = apply(pixels, options, random, contract)
+                pixels = apply(pixels, options, random, self.contract)
         return np.ascontiguousarray(pixels)
 
-    return transform
 
-
-def as_image(pixels: NDArray[np.uint8]) -> Image.Image:
-    """The picture of an array ``[h, w]``, ``[h, w, 1]`` or ``[h, w, 3]``."""
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
+def _random(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, STREAM]))
 
 
 def preset_steps(name: str, contract: Contract, flip: bool) -> list[Step]:

@@ -14,6 +14,7 @@ from sightline.data.augment.config import AugMix, RandAugment, TrivialAugment
 from sightline.data.augment.damage import color_of
 from sightline.data.augment.geometry import Pixels
 from sightline.data.contract import Contract
+from sightline.data.image import as_image
 
 MODES = {
     "nearest": InterpolationMode.NEAREST,
@@ -29,7 +30,7 @@ def policy(pixels: Pixels, options: Any, random: np.random.Generator, contract: 
     # torchvision turns pictures and tensors (in AugMix) by no other filters than these two.
     smooth = "nearest" if contract.interpolation == "nearest" else "bilinear"
     made = _made(options, MODES[smooth], tuple(color_of(options.fill, contract)))
-    return as_array(seeded(made)(as_picture(np.ascontiguousarray(pixels)), int(random.integers(0, 1 << 63))))
+    return as_array(seeded(made)(as_image(np.ascontiguousarray(pixels)), int(random.integers(0, 1 << 63))))
 
 
 @functools.cache
@@ -64,8 +65,3 @@ def as_array(image: Image.Image) -> NDArray[np.uint8]:
     """Pixels ``[height, width, channels]`` of a gray or RGB picture."""
     array = np.asarray(image)
     return array[:, :, None] if array.ndim == 2 else array
-
-
-def as_picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    """The picture of pixels ``[height, width, 1 or 3]``."""
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

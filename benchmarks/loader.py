@@ -1,0 +1,213 @@
+"""The loader beside torchvision's and timm's: ``python benchmarks/loader.py [--images FOLDER] [--fashion FOLDER]``.
+
+Each contestant delivers normalized float32 batches ``[n, channels, height, width]``: of photos (class folders, such as
+TrashNet unpacked) random-resized crops at 224 pixels with mirror images, batches of 32; of Fashion-MNIST, written here
+as PNG files, 28 x 28 pixels shifted and mirrored (ours are turned and scaled as well), batches of 128.
+
+- ``torchvision``: ImageFolder and DataLoader with 2 workers. It counts as 1.0.
+- ``timm``: create_loader with 2 workers and its prefetcher.
+- ``cold``: ours, building the cache and then delivering one epoch.
+- ``warm``: ours, opening the cache that is there and delivering.
+
+Every measurement is a fresh process; the contestants take turns, so that a slow moment of the machine hits all of
+them. Counted are images per second of the clock and of the processors (worker processes included), and the peak of the
+memory that belongs to the process tree (proportional set size: pages of the cache that the kernel could drop at any
+time stand apart). Printed are median and quartiles; ``--json FILE`` writes everything measured.
+
+``--paths 1000000`` measures instead by how much each of four worker processes grows that share a list of so many paths.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+CONTESTANTS = ("torchvision", "timm", "cold", "warm")
+SIDE, BATCH, SMALL_SIDE, SMALL_BATCH, SHIFT, WORKERS = 224, 32, 28, 128, 3, 2
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+ENOUGH = 2.0
+"""Seconds that a contestant runs at least; quick ones go through the images several times."""
+
+
+def main() -> None:
+    """Measure in turn and print."""
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--images", type=Path, help="class folders with photos")
+    options.add_argument("--fashion", type=Path, help="folder with the idx files of Fashion-MNIST")
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--count", type=int, default=10_000, help="images of Fashion-MNIST to write")
+    options.add_argument("--workers", type=int, default=2, help="our threads")
+    options.add_argument("--json", type=Path)
+    options.add_argument("--paths", type=int)
+    options.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.one:
+        contestant, folder, small, workers = chosen.one
+        print(json.dumps(measured(contestant, Path(folder), bool(int(small)), int(workers))))
+        return
+    if chosen.paths:
+        from loader_contestants import shared_list
+
+        print(json.dumps(shared_list(chosen.paths, 4)))
+        return
+    report: dict[str, Any] = {"machine": machine(), "repeats": chosen.repeats, "results": {}}
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["SIGHTLINE_CACHE"] = str(Path(name) / "cache")
+        for label, folder in (("photos", chosen.images), ("28 x 28", chosen.fashion)):
+            if folder is None:
+                continue
+            small = label == "28 x 28"
+            place = write_pngs(folder, Path(name) / "png", chosen.count) if small else folder
+            report["results"][label] = compared(place, small, chosen.repeats, chosen.workers)
+            show(label, report["results"][label])
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def compared(folder: Path, small: bool, repeats: int, workers: int) -> dict[str, list[dict[str, float]]]:
+    """Every contestant in turn, after one round that counts for nothing and leaves the files in memory."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTESTANTS}
+    for turn in range(1 + repeats):
+        for name in CONTESTANTS:
+            figures = alone(name, folder, small, workers)
+            if turn:
+                found[name].append(figures)
+                print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
+
+
+def alone(contestant: str, folder: Path, small: bool, workers: int) -> dict[str, float]:
+    """One contestant in a process of its own, whose memory is watched from here, at no cost to it."""
+    command = [sys.executable, __file__, "--one", contestant, str(folder), str(int(small)), str(workers)]
+    own, mapped = 0.0, 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            now = memory(process.pid)
+            own, mapped = max(own, now[0]), max(mapped, now[1])
+            time.sleep(0.2)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    if process.returncode:
+        raise SystemExit(f"{contestant} failed with exit code {process.returncode}")
+    return json.loads(lines[-1]) | {"own MB": own, "mapped MB": mapped}
+
+
+def memory(process: int) -> tuple[float, float]:
+    """Megabytes that a process tree holds: its own or shared within it, and mapped from files."""
+    own = mapped = 0
+    for one in tree(process):
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+            sizes = {line.split()[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
+            own += sizes["Pss_Anon:"] + sizes["Pss_Shmem:"]
+            mapped += sizes["Pss_File:"]
+    return own / 1024, mapped / 1024
+
+
+def measured(contestant: str, folder: Path, small: bool, workers: int) -> dict[str, float]:
+    """One contestant in this process."""
+    import torch
+
+    torch.set_num_threads(1)
+    epoch: Callable[[int], Iterator[Any]] = ready(contestant, folder, small, workers)
+    used, began, images, turn = processors(), time.perf_counter(), 0, 0
+    while turn == 0 or (contestant != "cold" and time.perf_counter() - began < ENOUGH):
+        for batch in epoch(turn):
+            assert batch.dtype == torch.float32 and batch.is_contiguous()
+            images += len(batch)
+        turn += 1
+    seconds, used = time.perf_counter() - began, processors() - used
+    return {"images": images, "by clock": images / seconds, "by processor": images / used}
+
+
+def ready(contestant: str, folder: Path, small: bool, workers: int) -> Callable[[int], Iterator[Any]]:
+    """From the number of an epoch to its batches. Everything that is done once only is done here, except ``cold``."""
+    import loader_contestants as them
+
+    if contestant in ("torchvision", "timm"):
+        return getattr(them, contestant)(folder, small)
+    return them.ours(folder, small, workers, fresh=contestant == "cold")
+
+
+def processors() -> float:
+    """Processor seconds of this process and of its children, those still running included."""
+    ticks = 0
+    for process in tree(os.getpid()):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15] if process == os.getpid() else fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def tree(process: int) -> list[int]:
+    """A process and its children."""
+    found = [process]
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{process}/task").glob("*/children"):
+            found += map(int, file.read_text().split())
+    return found
+
+
+def write_pngs(source: Path, folder: Path, count: int) -> Path:
+    """The first training images of Fashion-MNIST as PNG files in class folders."""
+    from PIL import Image
+
+    from sightline.data.read import read
+
+    samples = read(source)
+    assert samples.pixels is not None
+    for index in samples.part("train")[:count].tolist():
+        path = folder / f"{samples.labels[index]}" / f"{index:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(samples.pixels[index]).save(path)
+    return folder
+
+
+def show(label: str, results: dict[str, list[dict[str, float]]]) -> None:
+    """A table: medians, quartiles, ratios to torchvision."""
+    columns = ("by clock", "by processor")
+    heads = "".join(f"{head:>30}{'ratio':>7}" for head in ("images/s by clock", "images per CPU-second"))
+    print(f"{label:<14}{heads}{'own MB':>8}{'mapped':>8}")
+    for name, rows in results.items():
+        line = f"{name:<14}"
+        for column in columns:
+            values = sorted(row[column] for row in rows)
+            low, middle, high = quartiles(values)
+            reference = statistics.median(row[column] for row in results["torchvision"])
+            line += f"{f'{middle:.0f} ({low:.0f} to {high:.0f})':>30}{middle / reference:>7.2f}"
+        memory = (statistics.median(row[key] for row in rows) for key in ("own MB", "mapped MB"))
+        print(line + "".join(f"{value:>8.0f}" for value in memory))
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """Lower quartile, median, upper quartile."""
+    if len(values) < 2:
+        return (values[0],) * 3
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    import cv2
+    import PIL
+    import timm
+    import torch
+    import torchvision
+
+    from sightline.workflow.environment import machine as facts
+
+    libraries = {"torch": torch, "torchvision": torchvision, "timm": timm, "pillow": PIL, "opencv": cv2}
+    return facts() | {name: library.__version__ for name, library in libraries.items()}
+
+
+if __name__ == "__main__":
+    main()
