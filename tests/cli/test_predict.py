@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline import predict
 from sightline.data.split import read_split
+from small_training import train_small, write_pictures
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
 Command = Callable[..., Any]
@@ -106,6 +108,17 @@ def as_nobody(tmp_path: Path) -> Callable[[bool], None]:
         os.seteuid(65534 if wanted else 0)
 
     return change
+
+
+def test_images_of_more_pixels_than_the_training_allowed_are_not_decoded(tmp_path: Path):
+    pictures = write_pictures(tmp_path / "pictures", side=20)
+    train_small(pictures, tmp_path / "run", **{"data.max_pixels": 1_000})
+    (tmp_path / "asked").mkdir()
+    for name, side in (("small", 30), ("large", 40)):
+        Image.new("RGB", (side, side)).save(tmp_path / "asked" / f"{name}.png")
+    large, small = predict(tmp_path / "run", [tmp_path / "asked"])
+    assert small.label and not small.error
+    assert large.error == "large.png has too many pixels: 40 x 40 pixels, more than 1,000"
 
 
 def test_an_image_without_read_permission_is_listed_and_a_folder_is_refused(

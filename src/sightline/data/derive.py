@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.data.config import DataConfig
 from sightline.data.contract import Contract
-from sightline.data.image import read_image
+from sightline.data.image import MOST_PIXELS, read_image
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 
@@ -138,15 +138,15 @@ def _measured(
     return tuple(round(float(v), 4) for v in mean), tuple(round(float(v), 4) for v in std)
 
 
-def image_of(samples: Samples, index: int) -> Any:
+def image_of(samples: Samples, index: int, most_pixels: int = MOST_PIXELS) -> Any:
     """The upright image of a sample: a Pillow image, or the array it was given as.
 
     Raises:
-        ImageError: the file cannot be decoded.
+        ImageError: the file cannot be decoded, or has more pixels than ``most_pixels``.
     """
     if samples.pixels is not None:
         return samples.pixels[index]
     if samples.store is None:
-        return read_image(samples.file(index), samples.paths[index])
+        return read_image(samples.file(index), samples.paths[index], most_pixels)
     kept = samples.content(index)
-    return read_image(kept, samples.paths[index]) if isinstance(kept, bytes) else kept
+    return read_image(kept, samples.paths[index], most_pixels) if isinstance(kept, bytes) else kept

@@ -64,21 +64,21 @@ class Decoded:
     """Whether a channel has more than 8 bits in the file."""
 
 
-def read_image(source: Path | bytes, name: str = "") -> Image.Image:
+def read_image(source: Path | bytes, name: str = "", most_pixels: int = MOST_PIXELS) -> Image.Image:
     """Decode an image completely and turn it upright.
 
     Every pixel is read, so a truncated file fails here and nowhere later. Of an animation the first frame is taken.
     The camera's EXIF orientation is applied, so that what the model sees is what a person sees.
 
     Raises:
-        ImageError: names the file and says what is wrong with it.
+        ImageError: names the file and says what is wrong with it; also where it has more pixels than ``most_pixels``.
     """
     label = name or (str(source) if isinstance(source, Path) else "image")
     try:
         raw = source.read_bytes() if isinstance(source, Path) else source
     except OSError as error:
         raise ImageError(f"cannot read {label}", got=error.strerror or str(error)) from error
-    return _opened(raw, label, _whole)
+    return _opened(raw, label, lambda image: _whole(image, label, most_pixels))
 
 
 def decode(raw: bytes, name: str = "image", most_pixels: int = MOST_PIXELS) -> Decoded:
@@ -117,16 +117,21 @@ def _fault(kind: str, what: str, got: str, hint: str = "") -> ImageError:
     return error
 
 
-def _whole(image: Image.Image) -> Image.Image:
+def _whole(image: Image.Image, label: str, most_pixels: int) -> Image.Image:
+    _refuse_large(image, label, most_pixels)
     image.load()
     return upright(image)
 
 
-def _examined(image: Image.Image, label: str, most_pixels: int) -> Decoded:
+def _refuse_large(image: Image.Image, label: str, most_pixels: int) -> None:
     width, height = image.size
     if width * height > most_pixels:
         got = f"{width} x {height} pixels, more than {most_pixels:,}"
         raise _fault("large", f"{label} has too many pixels", got=got)
+
+
+def _examined(image: Image.Image, label: str, most_pixels: int) -> Decoded:
+    _refuse_large(image, label, most_pixels)
     tiles = getattr(image, "tile", None)  # a tile says how the decoder finds the pixels
     raw_mode = str(tiles[0][3]) if tiles else ""
     image.load()

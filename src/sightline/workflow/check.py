@@ -14,6 +14,7 @@ from sightline.data.check.rules import SEVERITIES, check
 from sightline.data.check.statistics import statistics
 from sightline.data.derive import image_of
 from sightline.data.exclude import write_quarantine
+from sightline.data.near import near_pairs
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.split import written
 from sightline.data.split.units import with_groups
@@ -108,6 +109,8 @@ def examine(
     samples = with_groups(samples, config.group)
     facts = Facts(samples, look_at(samples, say, config.max_pixels), needed(config))
     say.note(f"{len(samples)} images in {len(samples.classes)} classes")
+    with say.progress("comparing images") as progress:
+        near_pairs(samples, facts.scan, progress)  # the rules about copies then find the pairs at hand
     found = check(facts)
     if run is not None:
         found += doubted_labels(run, Path(data), samples, facts.scan, train_too=train_too, say=say)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.data.derive import image_of
 from sightline.data.formats.walk import images_below
-from sightline.data.image import is_image_name, read_image
+from sightline.data.image import MOST_PIXELS, is_image_name, read_image
 from sightline.data.loader import Batch
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
@@ -49,8 +49,8 @@ class Prediction:
 @dataclasses.dataclass(frozen=True)
 class _Item:
     image_id: str
-    read: Callable[[], Any]
-    """Gives the upright image, or raises ``ImageError``."""
+    read: Callable[[int], Any]
+    """Gives the upright image, or raises ``ImageError``; also where it has more pixels than that."""
 
 
 def predict_run(
@@ -128,7 +128,7 @@ def draw_predictions(
     shown = [answer for answer in answers if not answer.error][:MOST_ON_GRID]
     wanted = {answer.image_id for answer in shown}
     items = _all_items(Run.open(run), paths, part)
-    images = {item.image_id: item.read() for item in items if item.image_id in wanted}
+    images = {item.image_id: item.read(MOST_PIXELS) for item in items if item.image_id in wanted}
     draw_grid([images[a.image_id] for a in shown], [(a.label, a.confidence) for a in shown], out)
 
 
@@ -151,7 +151,7 @@ def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction
 
 def _seen(model: TrainedModel, item: _Item) -> NDArray[np.uint8] | ImageError:
     try:
-        return model.contract.pixels(item.read())
+        return model.contract.pixels(item.read(model.config.data.max_pixels))
     except ImageError as error:
         return error
 
@@ -176,7 +176,7 @@ def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
             raise DataError(f"{path} does not exist", where="PATH", hint="check the path")
         if path.is_file() and is_image_name(path.name):
             name = path.name if len(paths) == 1 else path.as_posix()
-            yield _Item(name, lambda path=path, name=name: read_image(path, name))
+            yield _Item(name, lambda most, path=path, name=name: read_image(path, name, most))
             continue
         found = images_below(path, "", [], frozenset()) if path.is_dir() and part is None else iter(())
         first = next(found, None)
@@ -184,7 +184,8 @@ def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
             yield from _from_samples(read(path), part, prefix)
             continue
         for image in itertools.chain([first], found):
-            yield _Item(prefix + image, lambda file=path / image, name=prefix + image: read_image(file, name))
+            place, name = path / image, prefix + image
+            yield _Item(name, lambda most, place=place, name=name: read_image(place, name, most))
 
 
 def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_Item]:
@@ -192,4 +193,4 @@ def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_
     if not len(indices):
         raise DataError(f"there is no {part} part", where=str(samples.root))
     for index in indices:
-        yield _Item(prefix + samples.paths[int(index)], lambda index=int(index): image_of(samples, index))
+        yield _Item(prefix + samples.paths[int(index)], lambda most, index=int(index): image_of(samples, index, most))
