@@ -36,6 +36,15 @@ def test_settings_may_be_words_or_values(pictures: Path, tmp_path: Path):
     assert worded.weights_sha256 == values.weights_sha256
 
 
+@pytest.mark.parametrize("augment", ["auto", "standard", "light"])
+def test_the_settings_that_a_run_wrote_make_the_same_run_again(augment: str, pictures: Path, tmp_path: Path):
+    open_ones = dict.fromkeys(("data.workers", "train.precision", "train.layout", "train.threads"), "auto")
+    first = sightline.train(pictures, run=tmp_path / "one", settings=settings(**open_ones, **{"data.augment": augment}))
+    again = sightline.train(None, config=first.run.config, run=tmp_path / "two")
+    assert again.weights_sha256 == first.weights_sha256
+    assert not [why for why in again.run.info()["origins"].values() if why.startswith("auto")]
+
+
 def test_a_data_set_is_checked_and_split(pictures: Path, tmp_path: Path):
     assert [finding.severity for finding in sightline.check(str(pictures))].count("error") == 0
     counts = sightline.split(str(pictures), out=tmp_path / "split.csv").counts
