@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sightline.data.look import cores
 from sightline.data.read import read
+from sightline.machine import cores
 from sightline.workflow.check import examine
 
 

@@ -1,7 +1,9 @@
 """What this machine gives a process."""
 
+import contextlib
 import os
 import platform
+from collections.abc import Generator
 from pathlib import Path
 
 
@@ -19,6 +21,17 @@ def free_memory() -> int:
                 return int(line.split()[1]) * 1024
     pages = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ())
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if pages else 2 << 30
+
+
+@contextlib.contextmanager
+def alone() -> Generator[None]:
+    """Keep matrix products to the thread that asks for them: ours are on every core already, and a pool below each of
+    them would take six times as long.
+    """
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  needed where much is computed only
+
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def processor() -> str:

@@ -21,7 +21,7 @@ from sightline.data.row import FORMATS, KINDS, MODES, ROW
 from sightline.data.samples import Samples
 from sightline.data.signature import signatures_of
 from sightline.errors import ImageError
-from sightline.machine import cores
+from sightline.machine import alone, cores
 
 _TOGETHER = 32
 """Files that a thread takes at a time."""
@@ -39,7 +39,7 @@ class Looked(NamedTuple):
 def look(samples: Samples, places: NDArray[np.int64], most_pixels: int) -> Iterator[Looked]:
     """Facts about the samples at these places, some at a time, in their order."""
     pieces = [places[start : start + _TOGETHER].tolist() for start in range(0, len(places), _TOGETHER)]
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool, _kept_blocks():
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool, _kept_blocks(), alone():
         yield from pool.map(lambda piece: _facts(samples, piece, most_pixels), pieces)
 
 

@@ -14,13 +14,13 @@ number of pictures. Templated pictures crowd into few buckets; of those only the
 import concurrent.futures
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.signature import WAVES, amplitudes, cropped, mirrored
+from sightline.machine import alone, cores
 
 CROPS = (
     (0.0, 0.0, 1.0, 1.0),
@@ -90,7 +90,7 @@ def candidates(signatures: NDArray[np.void], progress: Callable[[int, int], None
     found: list[NDArray[np.void]] = [np.zeros(0, _PAIR)]
     crowded = np.zeros(count, np.bool_)
     spans = [(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool, alone():
         search = functools.partial(_search, signatures, tables, weights, width, most, crowded)
         for (_, stop), pairs in zip(spans, pool.map(search, spans), strict=True):
             found.append(pairs)
@@ -98,11 +98,6 @@ def candidates(signatures: NDArray[np.void], progress: Callable[[int, int], None
                 progress(stop, count)
     pairs = _once(np.concatenate(found), count)
     return Candidates(first=pairs["first"], second=pairs["second"], look=pairs["look"], crowded=np.flatnonzero(crowded))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _PAIR = np.dtype([("first", np.int64), ("second", np.int64), ("look", np.int16), ("cosine", np.float32)])

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from sightline.data.alignment import Field, Likeness, compare, square_of
 from sightline.data.derive import image_of
 from sightline.data.exact import exact_copies
-from sightline.data.lookalikes import LOOKS, Candidates, candidates, cores
+from sightline.data.lookalikes import LOOKS, Candidates, candidates
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
 from sightline.data.signature import contrast
+from sightline.machine import alone, cores
 
 KINDS = ("exact", "near", "mirrored")
 """How two pictures can be the same one; a kind is stored as its place in this tuple."""
@@ -140,7 +141,7 @@ def _confirmed(
             return compare(one[:, :, ::-1], other, (1 - right, top, 1 - left, bottom))
         return compare(one, other, (left, top, right, bottom))
 
-    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool, alone():
         for start in range(0, len(order), _CHUNK):
             numbers = order[start : start + _CHUNK]
             needed = np.unique([suspects.first[numbers], suspects.second[numbers]]).tolist()
