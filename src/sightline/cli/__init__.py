@@ -13,6 +13,9 @@ from sightline.errors import SightlineError
 VERBS = ("demo", "check", "split", "pack", "augment", "train", "resume", "evaluate", "predict", "export", "report")
 """The verbs, in the order in which a model lives."""
 
+SPINS = "10000"
+"""Turns for which a thread looks whether others are done before it falls asleep, where nobody says otherwise. With many
+more a training step is several times slower on a busy machine, with none half as fast on an idle one (docs/log.md)."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it: 128 and the number of the signal."""
 
@@ -67,9 +70,9 @@ def sightline() -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the console script."""
-    # Threads that wait for each other asleep instead of spinning: on a busy machine a training step is several times
-    # faster, on an idle one as fast. Must be said before torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Must be said before torch is imported.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     for stream in (sys.stdout, sys.stderr):  # file names that are no text must not end what is already done
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
