@@ -4,10 +4,13 @@ Each contestant delivers normalized float32 batches ``[n, channels, height, widt
 TrashNet unpacked) random-resized crops at 224 pixels with mirror images, batches of 32; of Fashion-MNIST, written here
 as PNG files, 28 x 28 pixels shifted and mirrored (ours are turned and scaled as well), batches of 128.
 
-- ``torchvision``: ImageFolder and DataLoader with 2 workers. It counts as 1.0.
-- ``timm``: create_loader with 2 workers and its prefetcher.
+- ``torchvision``: ImageFolder and DataLoader. It counts as 1.0.
+- ``timm``: create_loader with its prefetcher.
 - ``cold``: ours, building the cache and then delivering one epoch.
-- ``warm``: ours, opening the cache that is there and delivering.
+- ``warm``: ours, opening the cache that is there and delivering, cropped by workers.
+- ``device``: the same, cropped on the device; with ``--device cuda`` only.
+
+Each has ``--workers`` workers. With ``--device cuda`` batches count when they are on the GPU.
 
 Every measurement is a fresh process; the contestants take turns, so that a slow moment of the machine hits all of
 them. Counted are images per second of the clock and of the processors (worker processes included), and the peak of the
@@ -19,6 +22,7 @@ time stand apart). Printed are median and quartiles; ``--json FILE`` writes ever
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import statistics
@@ -30,11 +34,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-CONTESTANTS = ("torchvision", "timm", "cold", "warm")
-SIDE, BATCH, SMALL_SIDE, SMALL_BATCH, SHIFT, WORKERS = 224, 32, 28, 128, 3, 2
+CONTESTANTS = ("torchvision", "timm", "cold", "warm", "device")
+SIDE, SMALL_SIDE, SHIFT = 224, 28, 3
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ENOUGH = 2.0
 """Seconds that a contestant runs at least; quick ones go through the images several times."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What every contestant has to do."""
+
+    folder: str
+    small: bool
+    batch: int
+    workers: int
+    device: str
 
 
 def main() -> None:
@@ -44,14 +59,15 @@ def main() -> None:
     options.add_argument("--fashion", type=Path, help="folder with the idx files of Fashion-MNIST")
     options.add_argument("--repeats", type=int, default=5)
     options.add_argument("--count", type=int, default=10_000, help="images of Fashion-MNIST to write")
-    options.add_argument("--workers", type=int, default=2, help="our threads")
+    options.add_argument("--workers", type=int, default=2, help="processes, or our threads")
+    options.add_argument("--batch", type=int, help="images of a batch: 32 photos, or 128 small ones")
+    options.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     options.add_argument("--json", type=Path)
     options.add_argument("--paths", type=int)
-    options.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    options.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.one:
-        contestant, folder, small, workers = chosen.one
-        print(json.dumps(measured(contestant, Path(folder), bool(int(small)), int(workers))))
+        print(json.dumps(measured(chosen.one[0], Trial(**json.loads(chosen.one[1])))))
         return
     if chosen.paths:
         from loader_contestants import shared_list
@@ -66,18 +82,21 @@ def main() -> None:
                 continue
             small = label == "28 x 28"
             place = write_pngs(folder, Path(name) / "png", chosen.count) if small else folder
-            report["results"][label] = compared(place, small, chosen.repeats, chosen.workers)
+            batch = chosen.batch or (128 if small else 32)
+            trial = Trial(str(place), small, batch, chosen.workers, chosen.device)
+            report["results"][label] = compared(trial, chosen.repeats)
             show(label, report["results"][label])
     if chosen.json:
         chosen.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def compared(folder: Path, small: bool, repeats: int, workers: int) -> dict[str, list[dict[str, float]]]:
+def compared(trial: Trial, repeats: int) -> dict[str, list[dict[str, float]]]:
     """Every contestant in turn, after one round that counts for nothing and leaves the files in memory."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTESTANTS}
+    names = [name for name in CONTESTANTS if name != "device" or (trial.device == "cuda" and not trial.small)]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(1 + repeats):
-        for name in CONTESTANTS:
-            figures = alone(name, folder, small, workers)
+        for name in names:
+            figures = alone(name, trial)
             if turn:
                 found[name].append(figures)
                 print(".", end="", file=sys.stderr, flush=True)
@@ -85,9 +104,9 @@ def compared(folder: Path, small: bool, repeats: int, workers: int) -> dict[str,
     return found
 
 
-def alone(contestant: str, folder: Path, small: bool, workers: int) -> dict[str, float]:
+def alone(contestant: str, trial: Trial) -> dict[str, float]:
     """One contestant in a process of its own, whose memory is watched from here, at no cost to it."""
-    command = [sys.executable, __file__, "--one", contestant, str(folder), str(int(small)), str(workers)]
+    command = [sys.executable, __file__, "--one", contestant, json.dumps(dataclasses.asdict(trial))]
     own, mapped = 0.0, 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
@@ -113,29 +132,31 @@ def memory(process: int) -> tuple[float, float]:
     return own / 1024, mapped / 1024
 
 
-def measured(contestant: str, folder: Path, small: bool, workers: int) -> dict[str, float]:
+def measured(contestant: str, trial: Trial) -> dict[str, float]:
     """One contestant in this process."""
     import torch
 
     torch.set_num_threads(1)
-    epoch: Callable[[int], Iterator[Any]] = ready(contestant, folder, small, workers)
+    epoch: Callable[[int], Iterator[Any]] = ready(contestant, trial)
     used, began, images, turn = processors(), time.perf_counter(), 0, 0
     while turn == 0 or (contestant != "cold" and time.perf_counter() - began < ENOUGH):
         for batch in epoch(turn):
-            assert batch.dtype == torch.float32 and batch.is_contiguous()
+            assert batch.dtype == torch.float32 and batch.is_contiguous() and batch.device.type == trial.device
             images += len(batch)
         turn += 1
+    if trial.device == "cuda":
+        torch.cuda.synchronize()
     seconds, used = time.perf_counter() - began, processors() - used
     return {"images": images, "by clock": images / seconds, "by processor": images / used}
 
 
-def ready(contestant: str, folder: Path, small: bool, workers: int) -> Callable[[int], Iterator[Any]]:
+def ready(contestant: str, trial: Trial) -> Callable[[int], Iterator[Any]]:
     """From the number of an epoch to its batches. Everything that is done once only is done here, except ``cold``."""
     import loader_contestants as them
 
     if contestant in ("torchvision", "timm"):
-        return getattr(them, contestant)(folder, small)
-    return them.ours(folder, small, workers, fresh=contestant == "cold")
+        return getattr(them, contestant)(trial)
+    return them.ours(trial, contestant)
 
 
 def processors() -> float:

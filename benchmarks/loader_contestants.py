@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from loader import BATCH, MEAN, SHIFT, SIDE, SMALL_BATCH, SMALL_SIDE, STD, WORKERS
+from loader import MEAN, SHIFT, SIDE, SMALL_SIDE, STD, Trial
 
+from sightline.data.ahead import on_device
 from sightline.data.batched import CroppedWholes, MovedFrames
 from sightline.data.cache import packed
 from sightline.data.cache_build import build_cache
 from sightline.data.contract import Contract
 from sightline.data.cropped import Crops
+from sightline.data.device_crops import UncutPieces
 from sightline.data.loader import BatchPieces, Piece, Pieces, load, training_pieces
 from sightline.data.order import epoch_order, steps_per_epoch
 from sightline.data.read import read
@@ -29,31 +31,32 @@ from sightline.training.memory import keep_freed_memory
 Epoch = Callable[[int], Iterator[torch.Tensor]]
 
 
-def torchvision(folder: Path, small: bool) -> Epoch:
+def torchvision(trial: Trial) -> Epoch:
     """What torchvision's own training examples do."""
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
 
-    last = [transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize(*scale(small))]
-    if small:
+    last = [transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize(*scale(trial.small))]
+    if trial.small:
         first = [transforms.Grayscale(), transforms.RandomCrop(SMALL_SIDE, padding=SHIFT, padding_mode="edge")]
     else:
         first = [transforms.RandomResizedCrop(SIDE, scale=(0.25, 1.0))]
-    dataset = datasets.ImageFolder(str(folder), transforms.Compose([*first, *last]))
-    loader = DataLoader(dataset, SMALL_BATCH if small else BATCH, shuffle=True, num_workers=WORKERS)
-    return lambda _: (images for images, _ in loader)
+    dataset = datasets.ImageFolder(trial.folder, transforms.Compose([*first, *last]))
+    pin = trial.device == "cuda"
+    loader = DataLoader(dataset, trial.batch, shuffle=True, num_workers=trial.workers, pin_memory=pin)
+    return lambda _: (images.to(trial.device, non_blocking=True) for images, _ in loader)
 
 
-def timm(folder: Path, small: bool) -> Epoch:
+def timm(trial: Trial) -> Epoch:
     """timm's loader for training, with its prefetcher."""
     from timm.data import create_dataset, create_loader
 
-    mean, std = scale(small)
-    side = SMALL_SIDE if small else SIDE
+    mean, std = scale(trial.small)
+    side = SMALL_SIDE if trial.small else SIDE
     loader = create_loader(
-        create_dataset("", str(folder)),
+        create_dataset("", trial.folder),
         input_size=(len(mean), side, side),
-        batch_size=SMALL_BATCH if small else BATCH,
+        batch_size=trial.batch,
         is_training=True,
         no_aug=False,
         scale=(0.25, 1.0),
@@ -62,25 +65,28 @@ def timm(folder: Path, small: bool) -> Epoch:
         interpolation="bilinear",
         mean=mean,
         std=std,
-        num_workers=WORKERS,
+        num_workers=trial.workers,
+        pin_memory=trial.device == "cuda",
         use_prefetcher=True,
         persistent_workers=False,
-        device=torch.device("cpu"),
+        device=torch.device(trial.device),
     )
     return lambda _: (images for images, _ in loader)
 
 
-def ours(folder: Path, small: bool, workers: int, fresh: bool) -> Epoch:
+def ours(trial: Trial, contestant: str) -> Epoch:
     """The road that ``sightline train`` takes, without the model."""
     keep_freed_memory()
+    small, device, batch_size, fresh = trial.small, torch.device(trial.device), trial.batch, contestant == "cold"
     mean, std = scale(small)
-    side, batch_size = (SMALL_SIDE, SMALL_BATCH) if small else (SIDE, BATCH)
-    samples = read(folder)
+    side = SMALL_SIDE if small else SIDE
+    samples = read(trial.folder)
     contract = Contract(
         classes=samples.classes, color="gray" if small else "rgb", height=side, width=side, resize="squash",
         shorter=side, interpolation="bilinear", mean=mean, std=std,
     )  # fmt: skip
-    fill = MovedFrames(contract, True) if small else CroppedWholes(Crops(contract=contract, flip=True, jitter=0.0))
+    crops = Crops(contract=contract, flip=True, jitter=0.0)
+    fill = MovedFrames(contract, True) if small else CroppedWholes(crops)
     kept_side = None if small else round(1.5 * side)
     task = Classification(contract, make_loss(LossConfig()))
     hashes = packed(scan(samples).rows["sha256"])
@@ -96,8 +102,13 @@ def ours(folder: Path, small: bool, workers: int, fresh: bool) -> Epoch:
             everything, order=order, batch_size=batch_size, accumulate=1, rank=0, world=1,
             first_step=turn * steps, last_step=(turn + 1) * steps,
         )  # fmt: skip
-        for batch in load(BatchPieces(samples, fill, 0, opened()), pieces, workers):
-            yield task.inputs(batch.pixels, torch.device("cpu"), torch.contiguous_format)
+        pin = device.type == "cuda"
+        if contestant == "device":
+            made = UncutPieces(samples, crops, 0, opened(), pin)
+        else:
+            made = BatchPieces(samples, fill, 0, opened(), pin)
+        for batch in on_device(load(made, pieces, trial.workers, pin), device, contract):
+            yield task.inputs(batch.pixels, device, torch.contiguous_format)
 
     return epoch
 

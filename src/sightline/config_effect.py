@@ -96,6 +96,12 @@ USELESS = (
         "remove it, or set train.schedule.name=cosine",
     ),
     Useless(
+        "train.deterministic",
+        lambda config: config.train.device == "cpu" and not config.train.deterministic,
+        "on a CPU the same settings always give the same weights",
+        "remove it",
+    ),
+    Useless(
         "train.epochs",
         lambda config: config.train.epochs != "auto" and config.train.steps is not None,
         "train.steps decides the length",
@@ -136,6 +142,18 @@ USELESS = (
         "data.cache_side",
         lambda config: config.data.augment in ("none", "light", "medical", "document"),
         "only random crops are taken from larger images",
+        "remove it, or set data.augment=standard",
+    ),
+    Useless(
+        "data.crops",
+        lambda config: config.data.cache == "off" or config.data.stream,
+        "without a cache, whoever decodes an image crops it",
+        "remove it, or set data.cache=on",
+    ),
+    Useless(
+        "data.crops",
+        lambda config: config.data.augment not in ("auto", "standard"),
+        "only standard crops on the device",
         "remove it, or set data.augment=standard",
     ),
     Useless(

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -23,6 +24,7 @@ from sightline.data.augment.config import (
     Rotation,
     Rotation90,
 )
+from sightline.data.augment.opencv import BORDERS
 from sightline.data.contract import Contract
 
 RGB = Contract(
@@ -111,6 +113,25 @@ def test_borders_are_filled_as_told(border: str, value: int):
     assert turned[0, 0].tolist() == [value] * 3 and turned[10, 10].tolist() == [100] * 3
     shifted = {geometry.pad_crop(flat, PadCrop(share=0.25, border=border), drawn(s), RGB).min() for s in range(30)}
     assert min(shifted) == min(value, 100)
+
+
+@pytest.mark.parametrize("border", ["edge", "reflect", "black", "white"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_many_frames_are_moved_as_opencv_moves_one(border: str, channels: int):
+    random = np.random.default_rng(0)
+    smooth = cv2.GaussianBlur(random.integers(0, 256, (1300, 26, 30, 3), np.uint8).reshape(-1, 30, 3), (0, 0), 2)
+    frames = np.asarray(smooth).reshape(1300, 26, 30, 3)[..., :channels]
+    options = Affine(degrees=40, scale=(0.6, 1.5), shear=10, shift=0.2, border=border)
+    maps = geometry.affine_maps(options, random.random((1300, geometry.AFFINE_DRAWS)), 30, 26)
+    moved = geometry.moved(frames, maps, border)
+    assert moved.shape == frames.shape
+    for place in (0, 7, 1299):  # more rows in all than OpenCV counts
+        kind, paint = BORDERS[border], (255,) * 3 if border == "white" else 0
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        theirs = cv2.warpAffine(frames[place], maps[place], (30, 26), flags=flags, borderMode=kind, borderValue=paint)
+        apart = np.abs(moved[place].squeeze().astype(int) - theirs)
+        assert apart.max() <= 4 and apart.mean() < 0.2
+        assert np.array_equal(moved[place], geometry.moved(frames[[place]], maps[[place]], border)[0])
 
 
 def test_pad_crop_shifts_by_the_share_at_most():

@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from sightline.data.batched import BATCHED
 from sightline.data.cache import held
 from sightline.data.contract import Contract
-from sightline.data.cropped import Crops, crop_boxes, jittered
+from sightline.data.cropped import Crops, color_changes, crop_boxes, recolor
 from sightline.data.draws import stream_keys, uniforms
 from sightline.data.kept import Form
 from sightline.data.loader import BatchPieces, Piece, Pieces, evaluation_pieces, load
@@ -199,15 +199,21 @@ def test_color_changes_are_those_of_torchvision(order):
     """On floating-point tensors, where none of their three steps rounds; nothing is cut off on middle tones."""
     image = np.random.default_rng(0).integers(90, 160, (24, 30, 3), dtype=np.uint8)
     factors = (0.9, 0.2, 0.7)
+
+    def changes(channels):
+        # The second of two images, of which the first changes in another order.
+        both = color_changes(np.asarray([(0.1, 0.6, 0.3), factors]), np.asarray([order[::-1], order]), 0.2, channels)
+        return both[0][1], both[1][1]
+
     steps = [v2.functional.adjust_brightness, v2.functional.adjust_contrast, v2.functional.adjust_saturation]
     expected = torch.from_numpy(image).permute(2, 0, 1) / 255
     for kind in np.argsort(order):
         expected = steps[kind](expected, 0.8 + 0.4 * factors[kind])
     gray = (expected.mean(dim=0, keepdim=True) * 255).round().to(torch.uint8)[0].numpy().copy()
-    jittered(image, list(factors), list(order), 0.2)
+    recolor(image, *changes(3))
     assert np.abs(image - expected.permute(1, 2, 0).numpy() * 255).max() < 0.6
     before = gray.astype(float)
-    jittered(gray, list(factors), list(order), 0.2)
+    recolor(gray, *changes(1))
     bright, contrast = 1 + 0.2 * 0.8, 1 - 0.2 * 0.6
     assert np.abs(gray - (bright * contrast * before + (1 - contrast) * bright * before.mean())).max() < 0.6
 

@@ -1,5 +1,6 @@
 """Training from kept pixels: the same weights whatever the cache holds, whoever reads it, and without it."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -20,7 +21,8 @@ from sightline.run import Run
 from sightline.workflow.pack import pack_data
 from small_training import environment, timeless, train_small, words, write_pictures
 
-PRESETS = ("none", "light", "standard")
+PRESETS = ("none", "light", "standard", "strong", "medical", "document", "randaugment", "trivialaugment", "augmix")
+DEVICE = {"data.augment": "standard", "data.crops": "device"}
 
 
 def settled(run: Path, key: str) -> Any:
@@ -49,13 +51,34 @@ def test_cold_warm_missing_and_any_number_of_workers_give_the_same_weights(
     assert kept(tmp_path / "c")
 
 
-@pytest.mark.parametrize("augment", ["none", "light"])
+@pytest.mark.parametrize("augment", ["none", "light", "medical", "document"])
 def test_without_random_crops_the_cache_changes_no_weight(augment: str, tmp_path: Path, pictures: Path):
     same = {"data.augment": augment, "data.flip": "yes"}
     off = train_small(pictures, tmp_path / "off", **same, **{"data.cache": "off"})
     on = train_small(pictures, tmp_path / "on", **same, **{"data.cache": str(tmp_path / "c")})
     assert off.weights_sha256 == on.weights_sha256
     assert timeless(tmp_path / "off") == timeless(tmp_path / "on")
+
+
+def test_crops_of_images_that_are_kept_in_full_are_those_from_the_files(tmp_path: Path, pictures: Path):
+    """Small images are never enlarged, so that nothing of them is lost."""
+    off = train_small(pictures, tmp_path / "off", **{"data.augment": "standard", "data.cache": "off"})
+    on = train_small(pictures, tmp_path / "on", **{"data.augment": "standard", "data.cache": str(tmp_path / "c")})
+    assert off.weights_sha256 == on.weights_sha256
+
+
+def test_crops_on_the_device_train_alike_whoever_copies_them(tmp_path: Path, pictures: Path):
+    weights = {}
+    for workers in (0, 2):
+        changes = {**DEVICE, "data.cache": str(tmp_path / "c"), "data.workers": workers}
+        weights[workers] = train_small(pictures, tmp_path / f"run{workers}", **changes).weights_sha256
+    assert weights[0] == weights[2]
+    elsewhere = {**DEVICE, "data.cache": str(tmp_path / "c"), "data.crops": "workers"}
+    other = train_small(pictures, tmp_path / "workers", **elsewhere).weights_sha256
+    assert other != weights[0]  # another filter
+    train_small(pictures, tmp_path / "auto", **{**DEVICE, "data.crops": "auto", "data.cache": str(tmp_path / "c")})
+    assert settled(tmp_path / "auto", "crops") == "workers"
+    assert "without a GPU" in Run(tmp_path / "auto").info()["origins"]["data.crops"]
 
 
 def test_random_crops_come_from_the_working_size(tmp_path: Path):
@@ -69,8 +92,10 @@ def test_random_crops_come_from_the_working_size(tmp_path: Path):
     assert settled(tmp_path / "runauto", "cache_side") == 18
 
 
-@pytest.mark.parametrize("augment", PRESETS)
-@pytest.mark.parametrize("then", ["warm", "cold", "with other workers"])
+@pytest.mark.parametrize(
+    ("augment", "then"),
+    [*itertools.product(PRESETS, ["cold, with other workers"]), *itertools.product(PRESETS[:3], ["warm"])],
+)
 def test_a_resumed_run_is_the_uninterrupted_one(
     augment: str, then: str, tmp_path: Path, pictures: Path, disturbed: Callable[[str], None]
 ):
@@ -86,9 +111,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(
     whole = train_small(pictures, run, **changes)
     disturbed("")
     cut = tmp_path / "at" / "8"
-    if then == "cold":
+    if then != "warm":
         shutil.rmtree(cache)
-    if then == "with other workers":
         text = (cut / "config.yaml").read_text()
         assert "workers: 0" in text
         (cut / "config.yaml").write_text(text.replace("workers: 0", "workers: 2"))
@@ -163,6 +187,8 @@ def test_workers_are_measured_and_the_reason_is_told(tmp_path: Path, pictures: P
         ({"data.cache": "off", "data.cache_side": 20}, "crops are taken from the files"),
         ({"data.augment": "light", "data.cache_side": 20}, "only random crops are taken from larger images"),
         ({"data.prefetch": 2}, "without workers"),
+        ({**DEVICE, "data.cache": "off"}, "whoever decodes an image crops it"),
+        ({**DEVICE, "data.augment": "strong"}, "only standard crops on the device"),
     ],
 )
 def test_settings_without_effect_are_refused(changes: dict[str, Any], told: str, tmp_path: Path, pictures: Path):

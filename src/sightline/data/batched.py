@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.augment.geometry import AFFINE_DRAWS, Pixels, moved
+from sightline.data.augment.geometry import AFFINE_DRAWS, Pixels, affine_maps, moved
 from sightline.data.augment.pipeline import STREAM, preset_steps
 from sightline.data.contract import Contract
 from sightline.data.cropped import DRAWS, Crops
@@ -49,10 +49,13 @@ class MovedFrames:
 
     def __call__(self, images: Images, indices: NDArray[np.int64], keys: Keys, out: Pixels) -> None:
         """Move, and mirror. Each step draws whether it is taken, then what it needs."""
-        draws = uniforms(keys, STREAM, 1 + AFFINE_DRAWS + 1).tolist()
-        for index, numbers, place in zip(indices.tolist(), draws, out, strict=True):
-            frame = moved(images.image(index), self.options, numbers[1 : 1 + AFFINE_DRAWS])
-            place[:] = frame[:, ::-1] if self.flip and numbers[-1] < 0.5 else frame
+        draws = uniforms(keys, STREAM, 1 + AFFINE_DRAWS + 1)
+        maps = affine_maps(self.options, draws[:, 1 : 1 + AFFINE_DRAWS], out.shape[2], out.shape[1])
+        for places, frames in images.frames(indices):
+            out[places] = moved(frames, maps[places], self.options.border)
+        if self.flip:
+            mirrored = draws[:, -1] < 0.5
+            out[mirrored] = out[mirrored, :, ::-1]
 
 
 class CroppedWholes:

@@ -100,6 +100,8 @@ class DataConfig:
     """Keep decoded pixels on disk: on, off, or a folder for them; auto: on where they fit and are used again."""
     cache_side: Positive | Literal["auto"] = "auto"
     """Shorter side, in pixels, of the images that random crops are taken from; auto: 1.5 times what the model sees."""
+    crops: Literal["auto", "workers", "device"] = "auto"
+    """Where standard crops kept pixels: workers, or the device that trains; auto: the device where it is a GPU."""
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
     """Processes that decode images, or threads that crop kept ones; auto: measured. Results do not depend on it."""
     prefetch: Positive = 4

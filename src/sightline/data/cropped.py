@@ -30,6 +30,20 @@ _ENLARGING = {
 _LUMA = np.asarray([0.299, 0.587, 0.114])
 
 
+@dataclasses.dataclass(frozen=True)
+class Cuts:
+    """What becomes of each image of a batch."""
+
+    boxes: NDArray[np.int64]
+    """Top, left, height and width of the crop ``[n, 4]``."""
+    mirrored: NDArray[np.bool_]
+    """Whether it is mirrored ``[n]``."""
+    color: NDArray[np.float64]
+    """What its channels are multiplied by ``[n, channels, channels]``."""
+    pull: NDArray[np.float64]
+    """What its mean color is multiplied by, to be added to every pixel ``[n, channels, channels]``."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crops:
     """Random crops (Szegedy et al. 2015) resized to the contract's size, mirror images, brightness, contrast, color."""
@@ -61,18 +75,30 @@ class Crops:
             out: ``[n, height, width, channels]`` of the contract.
         """
         sizes = np.asarray([frame.shape[:2] for frame in frames], np.int64).reshape(-1, 2)
-        boxes = crop_boxes(sizes, draws[:, : 4 * _TRIES].reshape(-1, _TRIES, 4), self.scale, self.ratio).tolist()
-        others = draws[:, 4 * _TRIES :].tolist()
-        enlarging = _ENLARGING[self.contract.interpolation]
-        for frame, (top, left, height, width), numbers, place in zip(frames, boxes, others, out, strict=True):
+        cuts, enlarging = self.cuts(sizes, draws), _ENLARGING[self.contract.interpolation]
+        rows = zip(frames, cuts.boxes.tolist(), cuts.mirrored.tolist(), cuts.color, cuts.pull, out, strict=True)
+        for frame, (top, left, height, width), mirrored, color, pull, place in rows:
             target = place[:, :, 0] if place.shape[2] == 1 else place
             crop = frame[top : top + height, left : left + width]
             kind = _resampling(height / target.shape[0], width / target.shape[1], enlarging)
             cv2.resize(crop, target.shape[1::-1], dst=target, interpolation=kind)
-            if self.flip and numbers[0] < 0.5:
+            if mirrored:
                 cv2.flip(target, 1, dst=target)
             if self.jitter:
-                jittered(target, numbers[1:4], numbers[4:7], self.jitter)
+                recolor(target, color, pull)
+
+    def cuts(self, sizes: NDArray[np.int64], draws: NDArray[np.float64]) -> Cuts:
+        """What becomes of images of these sizes.
+
+        Args:
+            sizes: height and width of each ``[n, 2]``.
+            draws: ``[n, DRAWS]``.
+        """
+        tries, (mirror, *colors) = draws[:, : 4 * _TRIES].reshape(-1, _TRIES, 4), draws[:, 4 * _TRIES :].T
+        color, pull = color_changes(
+            np.stack(colors[:3], 1), np.stack(colors[3:], 1), self.jitter, self.contract.channels
+        )
+        return Cuts(crop_boxes(sizes, tries, self.scale, self.ratio), (mirror < 0.5) & self.flip, color, pull)
 
 
 def _resampling(down: float, across: float, enlarging: int) -> int:
@@ -125,30 +151,45 @@ def crop_boxes(
     return boxes
 
 
-def jittered(image: Pixels, factors: list[float], order: list[float], most: float) -> None:
-    """Change brightness, contrast and saturation of an image in place, in one pass over its pixels.
+def color_changes(
+    factors: NDArray[np.float64], order: NDArray[np.float64], most: float, channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How brightness, contrast and saturation of images change: as one linear map of each pixel and the mean color.
 
-    Each of the three is linear in the pixels, so their product is one matrix. Unlike three passes it cuts values off at
-    0 and 255 once, at the end.
+    Each of the three is linear in pixel and mean color, so their product is. Unlike three passes over the pixels, it
+    cuts values off at 0 and 255 once, at the end.
+
+    Args:
+        factors: how much brighter, richer in contrast and more saturated, numbers in [0, 1) ``[n, 3]``.
+        order: the changes are applied from the smallest to the largest of these ``[n, 3]``.
+        most: a factor is 1 - most to 1 + most.
+        channels: 1 or 3.
+
+    Returns:
+        The matrix for the pixels and that for the mean color, each ``[n, channels, channels]``.
+    """
+    luma = np.ones(1) if channels == 1 else _LUMA
+    color, pull = np.tile(np.eye(channels), (len(factors), 1, 1)), np.zeros((len(factors), channels, channels))
+    for kinds in np.argsort(order, axis=1).T:
+        bright, contrast, saturation = (
+            np.where(kinds == kind, 1 + most * (2 * factors[:, kind] - 1), 1.0)[:, None, None] for kind in range(3)
+        )
+        color, pull = bright * color, bright * pull
+        level = (luma @ (color + pull))[:, None, :]
+        color, pull = contrast * color, contrast * pull + (1 - contrast) * level
+        if channels > 1:
+            color = saturation * color + (1 - saturation) * (luma @ color)[:, None, :]
+            pull = saturation * pull + (1 - saturation) * (luma @ pull)[:, None, :]
+    return color, pull
+
+
+def recolor(image: Pixels, color: NDArray[np.float64], pull: NDArray[np.float64]) -> None:
+    """Change the colors of an image in place, in one pass over its pixels.
 
     Args:
         image: ``[h, w]`` or ``[h, w, 3]``.
-        factors: three numbers in [0, 1): how much brighter, richer in contrast and more saturated.
-        order: three numbers; the changes are applied from the smallest to the largest.
-        most: a factor is 1 - most to 1 + most.
+        color: the matrix for its pixels.
+        pull: the matrix for its mean color.
     """
-    gray = image.ndim == 2
-    luma = np.ones(1) if gray else _LUMA
-    matrix, offset = np.eye(len(luma)), np.zeros(len(luma))
-    mean = np.asarray(cv2.mean(image)[: len(luma)])
-    for kind in sorted(range(3), key=order.__getitem__):
-        factor = 1 + most * (2 * factors[kind] - 1)
-        if kind == 0:
-            matrix, offset = factor * matrix, factor * offset
-        elif kind == 1:
-            level = float(luma @ (matrix @ mean + offset))
-            matrix, offset = factor * matrix, factor * offset + (1 - factor) * level
-        elif not gray:
-            matrix = factor * matrix + (1 - factor) * (luma @ matrix)
-            offset = factor * offset + (1 - factor) * float(luma @ offset)
-    cv2.transform(image, np.column_stack([matrix, offset]).astype(np.float32), dst=image)
+    mean = np.asarray(cv2.mean(image)[: len(color)])
+    cv2.transform(image, np.column_stack([color, pull @ mean]).astype(np.float32), dst=image)

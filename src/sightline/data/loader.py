@@ -41,6 +41,8 @@ class Batch:
     """int64 ``[n]``: place of the sample."""
     weights: torch.Tensor | None = None
     """float32 ``[n]``: weight of the sample in the loss; ``None``: all weigh 1."""
+    unfinished: torch.Tensor | None = None
+    """float32 ``[n, k]``: what is still to be done to the images on the device; ``None``: nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,35 +101,28 @@ class Pieces(Dataset[Any]):
             ) from error
 
 
-class BatchPieces(Pieces):
-    """Makes the batch for a ``Piece`` as a whole, from kept pixels.
+class KeptPieces(Pieces):
+    """What makes whole batches from kept pixels.
 
     Args:
         samples: the images and their labels.
-        transform: fills a batch.
         seed: that of the run.
-        images: the pixels, in the form that the transform needs.
-        pin: whether the batch lies in pinned memory, from which a GPU fetches it while it computes.
+        images: the pixels.
+        pin: whether batches lie in pinned memory, from which a GPU fetches them while it computes.
     """
 
     in_threads = True
 
-    def __init__(self, samples: Samples, transform: BatchTransform, seed: int, images: Images, pin: bool = False):
-        self.samples, self.seed, self.images = samples, seed, images
-        self.fill, self.pin = transform, pin
+    def __init__(self, samples: Samples, seed: int, images: Images, pin: bool):
+        self.samples, self.seed, self.images, self.pin = samples, seed, images, pin
 
-    def __getitem__(self, piece: Piece) -> Any:
-        contract = self.images.form.contract
-        shape = (len(piece.indices), contract.height, contract.width, contract.channels)
-        pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin)
-        try:
-            self.fill(self.images, piece.indices, self._keys(piece), pixels.numpy())
-        except ImageError as error:
-            return error
+    def labelled(self, piece: Piece) -> tuple[torch.Tensor, torch.Tensor]:
+        """Targets and places of the samples of a piece."""
         targets = torch.from_numpy(self.samples.labels[piece.indices].astype(np.int64))
-        return pixels, targets.pin_memory() if self.pin else targets, torch.from_numpy(piece.indices)
+        return targets.pin_memory() if self.pin else targets, torch.from_numpy(piece.indices)
 
-    def _keys(self, piece: Piece) -> Keys:
+    def keys(self, piece: Piece) -> Keys:
+        """The seed of each image of a piece."""
         keys = stream_keys(self.seed, piece.epoch, piece.indices)
         if piece.repeats is not None:
             for place in np.flatnonzero(piece.repeats).tolist():
@@ -136,9 +131,35 @@ class BatchPieces(Pieces):
         return keys
 
 
+class BatchPieces(KeptPieces):
+    """Makes the batch for a ``Piece`` from kept pixels, as the model sees it.
+
+    Args:
+        samples: the images and their labels.
+        transform: fills a batch.
+        seed: that of the run.
+        images: the pixels, in the form that the transform needs.
+        pin: whether batches lie in pinned memory.
+    """
+
+    def __init__(self, samples: Samples, transform: BatchTransform, seed: int, images: Images, pin: bool = False):
+        super().__init__(samples, seed, images, pin)
+        self.fill = transform
+
+    def __getitem__(self, piece: Piece) -> Any:
+        contract = self.images.form.contract
+        shape = (len(piece.indices), contract.height, contract.width, contract.channels)
+        pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin)
+        try:
+            self.fill(self.images, piece.indices, self.keys(piece), pixels.numpy())
+        except ImageError as error:
+            return error
+        return pixels, *self.labelled(piece)
+
+
 def load(
     dataset: Pieces, pieces: Sequence[Piece] | Iterable[Piece], workers: int, pin: bool = False, ahead: int = 4
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Make the batches for these pieces, in their order.
 
     Args:

@@ -103,6 +103,9 @@ class TrainConfig:
     """Memory layout of images and filters; auto: measured together with the precision."""
     device: str = "auto"
     """cpu, cuda or cuda:1; auto: a CUDA device where there is one."""
+    deterministic: bool = True
+    """On a GPU, the same settings give the same weights, and a resumed run those of one that never stopped; false:
+    faster operations that may differ in the last bits."""
     threads: Positive | Literal["auto"] = "auto"
     """CPU threads of one process; auto: the cores this process may use, shared by the ranks of this machine."""
     tensorboard: bool = True

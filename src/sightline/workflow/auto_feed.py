@@ -47,6 +47,10 @@ def settle_cache(
         settling.chose("data.cache", *_verdict(float(passes), size, settling))
     if is_kept(settling.config) and form.side is not None and config.data.cache_side == "auto":
         settling.chose("data.cache_side", form.side, "1.5 times what the model sees, for random crops")
+    if is_kept(settling.config) and config.data.augment == "standard" and config.data.crops == "auto":
+        gpu = config.train.device.startswith("cuda")
+        why = "a GPU crops faster than workers" if gpu else "without a GPU, workers crop faster"
+        settling.chose("data.crops", "device" if gpu else "workers", why)
 
 
 def bytes_kept(form: Form, samples: Samples, facts: Scan, indices: NDArray[np.int64]) -> int:

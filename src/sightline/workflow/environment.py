@@ -56,6 +56,21 @@ def usable_device(name: str) -> torch.device:
     return device
 
 
+def compute_exactly(device: torch.device, exactly: bool) -> None:
+    """On a GPU, use only operations that give the same bits each time, or whatever is fastest. Nothing on a CPU.
+
+    An operation that has no such form warns, and is used. https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    if device.type != "cuda":
+        return
+    if exactly:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrices are multiplied
+    torch.use_deterministic_algorithms(exactly, warn_only=True)
+    # Filling memory that is about to be overwritten costs time, and nothing here reads it before.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+    torch.backends.cudnn.benchmark = not exactly
+
+
 def command() -> str:
     """The command line that made the run, as it was typed."""
     program = Path(sys.argv[0]).name

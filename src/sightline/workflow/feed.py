@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sightline.data.ahead import on_device
 from sightline.data.cache import open_cache
 from sightline.data.cache_build import build_cache
 from sightline.data.kept import Form, Images
@@ -82,6 +83,7 @@ class Feed:
         return evaluation_dataset(own.samples, own.contract, own.config, self.frames, device.type == "cuda")
 
     def batches(self, dataset: Pieces, pieces: Iterable[Piece], device: torch.device) -> Iterator[Batch]:
-        """The batches for these pieces, made ahead by as many workers as were settled."""
+        """The batches for these pieces, made ahead by as many workers as were settled, on the device."""
         data = self.prepared.config.data
-        return load(dataset, pieces, int(data.workers), device.type == "cuda", data.prefetch)
+        made = load(dataset, pieces, int(data.workers), device.type == "cuda", data.prefetch)
+        return on_device(made, device, self.prepared.contract)

@@ -8,6 +8,8 @@ from sightline.data.batched import BATCHED, Frames
 from sightline.data.cache import default_folder
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
+from sightline.data.cropped import Crops
+from sightline.data.device_crops import UncutPieces
 from sightline.data.kept import Form, Images
 from sightline.data.loader import BatchPieces, Pieces
 from sightline.data.samples import Samples
@@ -63,6 +65,8 @@ def training_dataset(
         pin: whether batches are made in pinned memory.
     """
     augment, flip = config.data.augment, config.data.flip == "yes"
+    if images is not None and augment == "standard" and config.data.crops == "device":
+        return UncutPieces(samples, Crops(contract=contract, flip=flip), config.seed, images, pin)
     if images is not None and isinstance(augment, str) and augment in BATCHED:
         return BatchPieces(samples, BATCHED[augment](contract, flip), config.seed, images, pin)
     return Pieces(samples, make_transform(config.data, contract), config.seed, images)

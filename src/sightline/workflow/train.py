@@ -80,7 +80,7 @@ def train_run(
     if not loaded.config.data.path:
         raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
     settled = _with_absolute_paths(loaded.config)
-    _meet(settled.train.device)
+    _meet(settled)
     name = Path(settled.data.path).name.split(".")[0]
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     with contextlib.ExitStack() as stack:
@@ -117,7 +117,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
     """
     say = _speaker(say)
     here = Run.open(run)
-    _meet(load_resolved(here.config).train.device)
+    _meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
     with contextlib.ExitStack() as stack:
@@ -238,10 +238,12 @@ def _provenance(config: Path | None) -> dict[str, Any]:
     }
 
 
-def _meet(device: str) -> None:
+def _meet(config: RunConfig) -> None:
     keep_freed_memory()
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    distributed.start(environment.usable_device(found if device == "auto" else device))
+    name, found = config.train.device, "cuda" if torch.cuda.is_available() else "cpu"
+    device = environment.usable_device(found if name == "auto" else name)
+    environment.compute_exactly(device, config.train.deterministic)
+    distributed.start(device)
 
 
 def _speaker(say: Say | None) -> Say:
