@@ -25,9 +25,9 @@ _FLOOR = 6.0
 _BURNT = 250
 _LOW = np.asarray([-0.1, -0.1, 0.9, 0.9])
 _HIGH = np.asarray([0.1, 0.1, 1.1, 1.1])
-_COARSE_STEPS, _FINE_STEPS = 8, 4
-_HOPELESS = 0.75
-"""Correlation after the steps on small squares below which no finer step would make near-duplicates."""
+_COARSE_STEPS, _FINE_STEPS = 4, 4
+_HOPELESS = 0.9
+"""Correlation after the first step below which no further step makes near-duplicates: those had 0.974 or more."""
 
 Window = tuple[float, float, float, float]
 """Left, top, right and bottom as shares of the sides; beyond 0 and 1 where the other picture shows more."""
@@ -62,7 +62,7 @@ def square_of(image: Image.Image | NDArray[np.uint8]) -> Field:
 
 
 def compare(one: Field, other: Field, start: Window) -> Likeness:
-    """Lay one square over the other and measure.
+    """Lay one square over the other and measure; where ``gray`` is hopeless, the other measures are not taken, but 0.
 
     Args:
         one: ``[3, 128, 128]``, already mirrored where that is the suspicion.
@@ -71,8 +71,10 @@ def compare(one: Field, other: Field, start: Window) -> Likeness:
     """
     sharp = _with_peak(one), _with_peak(other)
     window, light, fit = _aligned(_halved(sharp[0]), _halved(sharp[1]), start, (1.0, 0.0), _COARSE_STEPS)
-    if fit > _HOPELESS:
-        window, light, _ = _aligned(*sharp, window, light, _FINE_STEPS)
+    if fit >= _HOPELESS:
+        window, light, fit = _aligned(*sharp, window, light, _FINE_STEPS)
+    if fit < _HOPELESS:
+        return Likeness(gray=fit, detail=0.0, color=0.0, worst=0.0)
     rows, columns = _inside(window[1], window[3], SIDE), _inside(window[0], window[2], SIDE)
     seen, target = _seen(one, window)[:, rows, columns], _seen(other, _WHOLE)[:, rows, columns]
     gain, shift = light
@@ -98,25 +100,42 @@ def _aligned(
     side, fit = len(wanted), 0.0
     share = _centers(side)
     edges, (gain, shift) = np.asarray(window), light
-    for _ in range(steps):
+    for turn in range(steps):
+        shown = _inside(window[1], window[3], side), _inside(window[0], window[2], side)
         seen, peak_seen = _seen(one, window)
-        inside = np.ix_(*(np.arange(side)[_inside(*ends, side)] for ends in (window[1::2], window[::2])))
-        down, across = (slope * side for slope in np.gradient(seen))  # for a move by the whole side
+        down, across = (slope[shown] for slope in _slopes(seen))  # for a move by the whole side
+        seen, target = seen[shown], wanted[shown]
         predicted = gain * seen + shift
         # One burnt-out channel bends the gray: such pixels say nothing about the light.
-        usable = (np.maximum(gain * peak_seen + shift, peak) < _BURNT)[inside].ravel()
-        slopes = (across * (1 - share), down * (1 - share[:, None]), across * share, down * share[:, None])
-        fields = (*(gain * slope for slope in slopes), seen, np.ones_like(seen))
-        design = np.stack([field[inside].ravel() for field in fields], axis=1)[usable]
-        missing = (wanted - predicted)[inside].ravel()[usable]
-        fit = _correlation(predicted[inside].ravel()[usable], wanted[inside].ravel()[usable]) if usable.any() else 0.0
-        step = np.linalg.solve(_damped(design.T @ design), design.T @ missing)
+        usable = np.maximum(gain * peak_seen[shown] + shift, peak[shown]) < _BURNT
+        fit = _correlation(predicted[usable], target[usable]) if usable.any() else 0.0
+        if turn and fit < _HOPELESS:
+            break
+        x, y = share[shown[1]], share[shown[0], None]
+        design = np.empty((6, *seen.shape), np.float32)
+        for row, (slope, part) in enumerate(((across, 1 - x), (down, 1 - y), (across, x), (down, y))):
+            np.multiply(slope, gain * part, out=design[row])
+        design[4], design[5] = seen, 1
+        design *= usable
+        design = design.reshape(6, -1)
+        missing = (target - predicted).ravel()
+        step = np.linalg.solve(_damped(design @ design.T), design @ missing)
         edges = np.clip(edges + np.clip(step[:4], -0.05, 0.05), _LOW, _HIGH)
-        gain, shift = float(np.clip(gain + step[4], 0.25, 4)), float(np.clip(shift + step[5], -64, 64))
+        gain, shift = min(max(gain + float(step[4]), 0.25), 4), min(max(shift + float(step[5]), -64), 64)
         window = (float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3]))
         if np.abs(step[:4]).max() < 5e-4:
             break
     return window, (gain, shift), fit
+
+
+def _slopes(field: Field) -> tuple[Field, Field]:
+    """How a square changes downwards and across, for a whole side: central differences, one-sided at the edges."""
+    side = len(field)
+    down, across = np.empty_like(field), np.empty_like(field)
+    for slope, lines in ((down, field), (across.T, field.T)):
+        np.subtract(lines[2:], lines[:-2], out=slope[1:-1])
+        slope[0], slope[-1] = 2 * (lines[1] - lines[0]), 2 * (lines[-1] - lines[-2])
+    return down * (side / 2), across * (side / 2)
 
 
 def _damped(square: NDArray[Any]) -> NDArray[Any]:
@@ -170,13 +189,13 @@ def _sampling(start: float, stop: float, fine: int) -> NDArray[Any]:
     """Two points of linear interpolation for each pixel of a window along one axis, ``[fine / 2, fine]``."""
     places = np.clip((start + (stop - start) * (np.arange(fine) + 0.5) / fine) * fine - 0.5, 0, fine - 1)
     low = np.minimum(places.astype(np.int64), fine - 2)
-    share = places - low
-    rows = np.arange(fine // 2)
-    matrix = np.zeros((fine // 2, fine), np.float32)
-    for turn in (0, 1):
-        matrix[rows, low[turn::2]] += (1 - share[turn::2]) / 2
-        matrix[rows, low[turn::2] + 1] += share[turn::2] / 2
-    return matrix
+    share = (places - low).astype(np.float32) / 2
+    matrix = np.zeros(fine // 2 * fine, np.float32)
+    first = low + np.arange(fine) // 2 * fine
+    for turn in (0, 1):  # two points may lie in one cell, so that the second is added to the first
+        matrix[first[turn::2]] += 0.5 - share[turn::2]
+        matrix[first[turn::2] + 1] += share[turn::2]
+    return matrix.reshape(fine // 2, fine)
 
 
 def _inside(start: float, stop: float, side: int) -> slice:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from sightline.data.alignment import Field, Likeness, compare, square_of
 from sightline.data.derive import image_of
 from sightline.data.exact import exact_copies
-from sightline.data.lookalikes import LOOKS, Candidates, candidates
+from sightline.data.lookalikes import candidates
 from sightline.data.samples import Samples
 from sightline.data.scan import Progress, Scan
 from sightline.data.signature import contrast
+from sightline.data.signature_fit import Suspects, suspects
 from sightline.machine import alone, cores
 
 KINDS = ("exact", "near", "mirrored")
@@ -111,11 +112,12 @@ def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pair
     large = np.minimum(scan.rows["width"], scan.rows["height"]) >= SMALLEST
     searched = np.flatnonzero(sound & large)
     searched = searched[contrast(scan.rows["signature"][searched]) >= FLATTEST]
-    suspects = candidates(scan.rows["signature"][searched], progress)
+    signatures = scan.rows["signature"][searched]
+    found = candidates(signatures, progress)
     rows = [(one, other, 1.0, 0) for one, other in exact]
     rows += [
         (*sorted((int(searched[one]), int(searched[other]))), likeness.gray, 2 if mirror else 1)
-        for one, other, mirror, likeness in _confirmed(samples, searched, suspects, progress)
+        for one, other, mirror, likeness in _confirmed(samples, searched, suspects(signatures, found), progress)
     ]
     columns = np.asarray(sorted(rows), np.float64).reshape(-1, 4).T
     return Pairs(
@@ -123,36 +125,34 @@ def _near_pairs(samples: Samples, scan: Scan, progress: Progress | None) -> Pair
         second=columns[1].astype(np.int64),
         similarity=columns[2].astype(np.float32),
         kind=columns[3].astype(np.int8),
-        crowded=searched[suspects.crowded],
+        crowded=searched[found.crowded],
     )
 
 
 def _confirmed(
-    samples: Samples, searched: NDArray[np.int64], suspects: Candidates, progress: Progress | None
+    samples: Samples, searched: NDArray[np.int64], pairs: Suspects, progress: Progress | None
 ) -> Iterator[tuple[int, int, bool, Likeness]]:
-    """The suspects that are near-duplicates: both places among the searched, whether mirrored, how alike."""
-    order = np.lexsort((suspects.second, suspects.first))
+    """The pairs that are near-duplicates: both places among the searched, whether mirrored, how alike."""
+    order = np.lexsort((pairs.second, pairs.first))
     squares: dict[int, Field] = {}
 
     def likeness_of(number: int) -> Likeness:
-        one, other = squares[int(suspects.first[number])], squares[int(suspects.second[number])]
-        (left, top, right, bottom), mirror = LOOKS[suspects.look[number]]
-        if mirror:
-            return compare(one[:, :, ::-1], other, (1 - right, top, 1 - left, bottom))
-        return compare(one, other, (left, top, right, bottom))
+        one, other = squares[int(pairs.first[number])], squares[int(pairs.second[number])]
+        left, top, right, bottom = pairs.window[number].tolist()
+        return compare(one[:, :, ::-1] if pairs.mirrored[number] else one, other, (left, top, right, bottom))
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool, alone():
         for start in range(0, len(order), _CHUNK):
             numbers = order[start : start + _CHUNK]
-            needed = np.unique([suspects.first[numbers], suspects.second[numbers]]).tolist()
+            needed = np.unique([pairs.first[numbers], pairs.second[numbers]]).tolist()
             squares = {place: squares[place] for place in needed if place in squares}
             fresh = [place for place in needed if place not in squares]
             found = pool.map(lambda place: square_of(image_of(samples, int(searched[place]))), fresh)
             squares |= dict(zip(fresh, found, strict=True))
             for number, likeness in zip(numbers, pool.map(likeness_of, numbers), strict=True):
                 if _enough(likeness):
-                    mirror = LOOKS[suspects.look[number]][1]
-                    yield int(suspects.first[number]), int(suspects.second[number]), mirror, likeness
+                    one, other = int(pairs.first[number]), int(pairs.second[number])
+                    yield one, other, bool(pairs.mirrored[number]), likeness
             if progress is not None:
                 progress(min(start + _CHUNK, len(order)), len(order))
 
