@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Words = NDArray[np.uint64]
 Keys = NDArray[np.uint64]
 """A seed for each sample, ``[n]``, as ``stream_keys`` gives them."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
+_MULTIPLIERS = np.asarray([0xD2E7470EE14C6C93, 0xCA5A826395121157], np.uint64)[:, None, None]
 _STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_KEY_STEPS = np.asarray(_STEPS, np.uint64)[:, None, None]
 _ROUNDS = 10
 _FULL = (1 << 64) - 1
 
@@ -38,16 +40,17 @@ def philox(keys: Keys, stream: int, count: int) -> NDArray[np.uint64]:
     Philox4x64-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
     """
     blocks = -(-count // 4)
-    shape = (len(keys), blocks)
-    counter = [np.broadcast_to(np.arange(1, blocks + 1, dtype=np.uint64), shape)]
-    counter += [np.zeros(shape, np.uint64) for _ in range(3)]
-    first, second = np.broadcast_to(keys[:, None], shape), stream
+    # Words 0 and 2 of each counter, and words 1 and 3: a round does the same to both.
+    even, odd = (np.zeros((2, len(keys), blocks), np.uint64) for _ in range(2))
+    even[0] = np.arange(1, blocks + 1, dtype=np.uint64)
+    key = np.empty((2, len(keys), 1), np.uint64)
+    key[0], key[1] = keys[:, None], np.uint64(stream)
     for _ in range(_ROUNDS):
-        high0, low0 = _product(_MULTIPLIERS[0], counter[0])
-        high1, low1 = _product(_MULTIPLIERS[1], counter[2])
-        counter = [high1 ^ counter[1] ^ first, low1, high0 ^ counter[3] ^ np.uint64(second), low0]
-        first, second = first + np.uint64(_STEPS[0]), (second + _STEPS[1]) & _FULL
-    return np.stack(counter, axis=2).reshape(len(keys), 4 * blocks)[:, :count]
+        high, low = _product(_MULTIPLIERS, even)
+        even, odd = high[::-1] ^ odd ^ key, low[::-1]
+        key += _KEY_STEPS
+    words = (even[0], odd[0], even[1], odd[1])
+    return np.stack(words, axis=2).reshape(len(keys), 4 * blocks)[:, :count]
 
 
 def uniforms(keys: Keys, stream: int, count: int) -> NDArray[np.float64]:
@@ -55,8 +58,8 @@ def uniforms(keys: Keys, stream: int, count: int) -> NDArray[np.float64]:
     return np.ldexp((philox(keys, stream, count) >> np.uint64(11)).astype(np.float64), -53)
 
 
-def _product(factor: np.uint64, values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """The upper and lower 64 bits of a product of 64-bit numbers."""
+def _product(factor: Words, values: Words) -> tuple[Words, Words]:
+    """The upper and lower 64 bits of products of 64-bit numbers."""
     low, high = factor & _LOW, factor >> _HALF
     value_low, value_high = values & _LOW, values >> _HALF
     middle = value_low * high + ((value_low * low) >> _HALF)

@@ -163,10 +163,11 @@ def _moved(frames: Pixels, maps: NDArray[np.float64], border: str, ring: int) ->
     height, width = high - 2 * ring, wide - 2 * ring
     a = maps[:, :, :, None, None].astype(np.float32)
     across, below = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    x, y = (
-        _within(a[:, row, 0] * across + (a[:, row, 1] * below + a[:, row, 2]), most, border, ring)
-        for row, most in enumerate((width - 1, height - 1))
-    )
+    places: list[NDArray[Any]] = []
+    for row, most in enumerate((width - 1, height - 1)):
+        line = a[:, row, 1] * below + a[:, row, 2]
+        places.append(_within(np.add(a[:, row, 0] * across, line), most, border, ring))
+    x, y = places
     shape = count * height, width
     whole, between = cv2.convertMaps(x.reshape(shape), y.reshape(shape), cv2.CV_16SC2)
     rows = np.asarray(whole).reshape(count, height, width, 2)[..., 1]
@@ -183,4 +184,4 @@ def _within(places: NDArray[np.floating[Any]], most: int, border: str, ring: int
         np.abs(np.subtract(places, most, out=places), out=places)
         np.subtract(most, places, out=places)
     np.clip(places, -ring, most + ring, out=places)
-    return np.add(places, ring, out=places)
+    return np.add(places, ring, out=places) if ring else places
