@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_faults import shown, together
 from sightline.config_schema import all_settings
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
+from sightline.training.config import TAKEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,30 +35,31 @@ def _all_fractions(config: RunConfig) -> bool:
     return all(isinstance(size, float) or size == 0 for size in sizes) and sum(sizes) >= 1
 
 
+def _not_taken(name: str, taken: tuple[str, ...]) -> Iterator[Useless]:
+    """The optimizer's settings that this one does not take."""
+    like = {"momentum": ("momentum setting", "sgd"), "nesterov": ("Nesterov form", "sgd"), "betas": ("betas", "adamw")}
+    for key, (called, other) in like.items():
+        if key not in taken:
+            instead = [f"train.optimizer.{own}" for own in taken if key != "nesterov" and own != "nesterov"]
+            yield Useless(
+                f"train.optimizer.{key}",
+                lambda config: config.train.optimizer.name == name,
+                f"{name} has no {called}",
+                " or ".join(["remove it,", *(f"set {own}," for own in instead), f"set train.optimizer.name={other}"]),
+            )
+
+
+_OPTIMIZER = [row for name, taken in TAKEN.items() for row in _not_taken(name, taken)]
+
 USELESS = (
-    Useless(
-        "train.optimizer.momentum",
-        lambda config: config.train.optimizer.name == "adamw",
-        "adamw has no momentum setting",
-        "remove it, or set train.optimizer.betas, or train.optimizer.name=sgd",
-    ),
+    *_OPTIMIZER,
     Useless(
         "train.optimizer.nesterov",
-        lambda config: config.train.optimizer.name == "adamw",
-        "adamw has no Nesterov form",
-        "remove it, or set train.optimizer.name=sgd",
-    ),
-    Useless(
-        "train.optimizer.nesterov",
-        lambda config: config.train.optimizer.name == "sgd" and config.train.optimizer.momentum == 0,
+        lambda config: (
+            "nesterov" in TAKEN.get(config.train.optimizer.name, ()) and config.train.optimizer.momentum == 0
+        ),
         "Nesterov's form needs momentum",
         "remove it, or set train.optimizer.momentum",
-    ),
-    Useless(
-        "train.optimizer.betas",
-        lambda config: config.train.optimizer.name == "sgd",
-        "sgd has no betas",
-        "remove it, or set train.optimizer.momentum, or train.optimizer.name=adamw",
     ),
     Useless(
         "train.loss.gamma",

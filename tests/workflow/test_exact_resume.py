@@ -11,6 +11,7 @@ import pytest
 from sightline import resume
 from sightline.errors import ChangedDataError, RunError
 from sightline.run import Run
+from sightline.training.optimizer_kinds import KINDS
 from small_training import (
     apart,
     best_of,
@@ -29,6 +30,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "average of the weights": {"train.ema": 0.9},
     "clipping in micro-batches": {"train.clip": 0.5, "train.accumulate": 3},
     "sgd": {"train.optimizer.name": "sgd", "train.lr": 0.05},
+    **{name: {"train.optimizer.name": name} for name in KINDS if name not in ("adamw", "sgd")},
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},

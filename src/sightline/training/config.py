@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 
@@ -10,6 +10,23 @@ from annotated_types import Ge, Gt, Le, Lt, Predicate
 def is_duration(text: str) -> bool:
     """Whether the text is a duration: 5ep (epochs), 500st (optimizer steps) or 10% (of the run)."""
     return re.fullmatch(r"\d+(\.\d+)?(ep|st|%)", text) is not None
+
+
+TAKEN: dict[str, tuple[str, ...]] = {
+    "sgd": ("momentum", "nesterov"),
+    "adam": ("betas",),
+    "adamw": ("betas",),
+    "nadam": ("betas",),
+    "radam": ("betas",),
+    "rmsprop": ("momentum",),
+    "adagrad": (),
+    "adadelta": (),
+    "adabelief": ("betas",),
+    "ranger": ("betas",),
+    "lion": ("betas",),
+    "muon": ("momentum", "nesterov", "betas"),
+}
+"""Which settings each built-in optimizer takes, beside the learning rate, the decay and its own options."""
 
 
 Duration = Annotated[str, Predicate(is_duration)]
@@ -40,15 +57,20 @@ class OptimizerConfig:
     """How gradients become steps."""
 
     name: str = "adamw"
-    """adamw, sgd, or your own "my_file:make_optimizer"."""
+    """sgd, adam, adamw, nadam, radam, rmsprop, adagrad, adadelta, adabelief, ranger, lion, muon, or your own
+    "my_file:make_optimizer"."""
     weight_decay: NotNegative | Literal["auto"] = "auto"
-    """Decoupled (adamw) or L2 (sgd) decay of matrices and filters; norms and biases are never decayed."""
-    momentum: Annotated[float, Ge(0.0), Lt(1.0)] = 0.9
-    """Momentum of sgd."""
+    """Decay of matrices and filters: decoupled, but L2 with sgd, adam, rmsprop, adagrad and adadelta. Norms and biases
+    are never decayed."""
+    momentum: Annotated[float, Ge(0.0), Lt(1.0)] | None = None
+    """Momentum of sgd (none: 0.9), muon (0.95) and rmsprop (0)."""
     nesterov: bool = True
-    """Nesterov's form of momentum, for sgd."""
-    betas: tuple[Decay, Decay] = (0.9, 0.999)
-    """Decay of the running mean and square of the gradient, for adamw."""
+    """Nesterov's form of momentum, for sgd and muon."""
+    betas: tuple[Decay, Decay] | None = None
+    """Decay of the running mean and square of the gradient, for those that are named after Adam, ranger, lion and what
+    muon leaves to AdamW; none: 0.9 and 0.999, lion 0.99, muon 0.95."""
+    options: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What else the optimizer takes, by its argument's name in torch or timm, such as {eps: 1.0e-6}."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

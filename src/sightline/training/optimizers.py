@@ -1,6 +1,6 @@
 """Optimizers, and which parameter gets which learning rate and decay."""
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 import torch
@@ -8,55 +8,57 @@ import torch
 from sightline import plug
 from sightline.errors import PlugError
 from sightline.model.build import Built
-from sightline.training.config import OptimizerConfig, TrainConfig
-
-Groups = list[dict[str, Any]]
-
-
-def adamw(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
-    return torch.optim.AdamW(groups, betas=config.betas)
+from sightline.training.config import TrainConfig
+from sightline.training.optimizer_kinds import KINDS, Groups, made
 
 
-def sgd(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with momentum."""
-    nesterov = config.nesterov and config.momentum > 0
-    return torch.optim.SGD(groups, momentum=config.momentum, nesterov=nesterov)
-
-
-OPTIMIZERS: dict[str, Callable[[Groups, OptimizerConfig], torch.optim.Optimizer]] = {"adamw": adamw, "sgd": sgd}
-"""Built-in optimizers, each made from parameter groups and its settings."""
-
-
-def parameter_groups(built: Built, layer_decay: float, weight_decay: float) -> Groups:
+def parameter_groups(built: Built, layer_decay: float, weight_decay: float, hidden_apart: bool = False) -> Groups:
     """Divide the parameters by layer and by kind.
 
     Each group carries ``lr_share``, its part of the scheduled learning rate: ``layer_decay`` to the power of the layers
     between it and the head. Norm weights and biases (everything of one dimension) get no weight decay.
+
+    Args:
+        built: the network.
+        layer_decay: factor from layer to layer.
+        weight_decay: decay of the others.
+        hidden_apart: whether matrices and filters between the first and the last layer are groups of their own; the
+            others carry ``use_fallback``.
     """
     top = max(built.depth.values(), default=0)
-    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    outer = outer_parameters(built) if hidden_apart else frozenset[str]()
+    groups: dict[tuple[int, bool, bool], dict[str, Any]] = {}
     for name, parameter in built.module.named_parameters():
         depth = top if name in built.head else built.depth.get(name, top)
         decayed = parameter.ndim > 1
+        fallback = hidden_apart and (name in outer or not decayed)
+        own = {"params": [], "weight_decay": weight_decay if decayed else 0.0, "lr_share": layer_decay ** (top - depth)}
         group = groups.setdefault(
-            (depth if layer_decay < 1 else top, decayed),
-            {"params": [], "weight_decay": weight_decay if decayed else 0.0, "lr_share": layer_decay ** (top - depth)},
+            (depth if layer_decay < 1 else top, decayed, fallback),
+            own | ({"use_fallback": fallback} if hidden_apart else {}),
         )
         group["params"].append(parameter)
     return [groups[key] for key in sorted(groups)]
 
 
+def outer_parameters(built: Built) -> frozenset[str]:
+    """Names of the matrices and filters of the first layer and of the head; with no known head, of the last layer."""
+    names = [name for name, parameter in built.module.named_parameters() if parameter.ndim > 1]
+    return frozenset([*names[:1], *(built.head or names[-1:])])
+
+
 def make_optimizer(built: Built, config: TrainConfig, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """The optimizer that the settings name, over the network's parameter groups."""
-    groups = parameter_groups(built, config.layer_decay, weight_decay)
+    name = config.optimizer.name
+    groups = parameter_groups(built, config.layer_decay, weight_decay, name in KINDS and KINDS[name].hidden_only)
     for group in groups:
         group["lr"] = lr * group["lr_share"]
-    make = plug.resolve("optimizer", config.optimizer.name, OPTIMIZERS, "train.optimizer.name")
+    built_in = {kind: functools.partial(made, kind) for kind in KINDS}
+    make = plug.resolve("optimizer", name, built_in, "train.optimizer.name")
     optimizer = make(groups, config.optimizer)
     if not isinstance(optimizer, torch.optim.Optimizer) or not all("lr_share" in g for g in optimizer.param_groups):
         raise PlugError(
-            f"'{config.optimizer.name}' did not give an optimizer over the groups it got",
+            f"'{name}' did not give an optimizer over the groups it got",
             where="train.optimizer.name", got=type(optimizer).__name__,
             hint="return a torch.optim.Optimizer made of `groups` as they are; each carries its lr_share",
         )  # fmt: skip

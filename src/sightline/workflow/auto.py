@@ -15,6 +15,7 @@ from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
+from sightline.training.optimizer_kinds import KINDS
 from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
@@ -109,17 +110,14 @@ class Settling:
 
     def _choose_optimizer(self, pretrained: bool) -> None:
         train = self.config.train
+        kind = KINDS.get(train.optimizer.name, KINDS["adamw"])
         if train.lr == "auto":
             batch = int(train.batch_size)
-            if train.optimizer.name == "sgd":
-                lr = (0.01 if pretrained else 0.05) * batch / 64
-            else:
-                lr = (5e-4 if pretrained else 2e-3) * math.sqrt(batch / 64)
+            lr = kind.rates[pretrained] * (batch / 64 if kind.linear else math.sqrt(batch / 64))
             start = "pretrained weights" if pretrained else "random weights"
             self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
         if train.optimizer.weight_decay == "auto":
-            decay = 0.05 if train.optimizer.name == "adamw" else 5e-4
-            self.chose("train.optimizer.weight_decay", decay, f"customary for {train.optimizer.name}")
+            self.chose("train.optimizer.weight_decay", kind.decay, f"customary for {train.optimizer.name}")
 
 
 def _epochs(samples: int, pretrained: bool) -> int:
