@@ -1,12 +1,12 @@
 """A schedule of your own: a pure function of the progress, so that a resumed run needs nothing from before.
 
-sightline train FOLDER -s train.schedule.name=my_schedule:linear
+sightline train FOLDER -s train.schedule.name=my_schedule:late
 """
 
 from sightline.training.config import ScheduleConfig
 from sightline.training.schedules import Schedule
 
 
-def linear(config: ScheduleConfig) -> Schedule:
-    """A straight line from the peak (progress 0, after the warm-up) to ``final`` (progress 1)."""
-    return lambda progress: 1 - (1 - config.final) * progress
+def late(config: ScheduleConfig) -> Schedule:
+    """The peak for the first 60 % after the warm-up, then a straight line to ``final`` at the end."""
+    return lambda progress: 1 - (1 - config.final) * max(0.0, progress - 0.6) / 0.4

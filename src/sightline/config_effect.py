@@ -10,7 +10,7 @@ from sightline.config_faults import shown, together
 from sightline.config_schema import all_settings
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
-from sightline.training.config import TAKEN
+from sightline.training.config import SHAPED_BY, TAKEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,18 @@ def _not_taken(name: str, taken: tuple[str, ...]) -> Iterator[Useless]:
             )
 
 
+def _not_shaping(key: str) -> Useless:
+    """A setting of schedules, where the one that is named does not take it."""
+    takers = [name for name, taken in SHAPED_BY.items() if key in taken]
+    return Useless(
+        f"train.schedule.{key}",
+        lambda config: config.train.schedule.name in SHAPED_BY and config.train.schedule.name not in takers,
+        f"only {', '.join(takers)} {'takes' if len(takers) == 1 else 'take'} it",
+        f"remove it, or set train.schedule.name={takers[0]}",
+    )
+
+
+_SCHEDULE = [_not_shaping(key) for key in dict.fromkeys(key for taken in SHAPED_BY.values() for key in taken)]
 _OPTIMIZER = [row for name, taken in TAKEN.items() for row in _not_taken(name, taken)]
 
 USELESS = (
@@ -91,12 +103,7 @@ USELESS = (
         "nothing is mixed",
         "remove it, or set data.mixup or data.cutmix",
     ),
-    Useless(
-        "train.schedule.final",
-        lambda config: config.train.schedule.name == "constant",
-        "a constant schedule ends where it was",
-        "remove it, or set train.schedule.name=cosine",
-    ),
+    *_SCHEDULE,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -226,11 +233,12 @@ USELESS = (
 """Every such setting. Rules that need the data stand where it is known."""
 
 
-def without_validation() -> list[Useless]:
+def without_validation(config: RunConfig) -> list[Useless]:
     """Settings that have no effect where there is no validation part."""
     reason = "there is no validation part to evaluate on"
     remedy = "remove it, or make a validation part with data.val"
-    return [Useless(f"train.{name}", _always, reason, remedy) for name in ("patience", "evaluate")]
+    names = ["patience", "evaluate", *(["schedule.name"] if config.train.schedule.name == "plateau" else [])]
+    return [Useless(f"train.{name}", _always, reason, remedy) for name in names]
 
 
 def _always(_: RunConfig) -> bool:

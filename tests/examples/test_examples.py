@@ -84,9 +84,9 @@ def test_the_loss_is_cross_entropy_plus_what_is_missing_of_the_probability():
     torch.testing.assert_close(losses, -likely.log() + 1 - likely)
 
 
-def test_the_schedule_goes_straight_from_the_peak_to_its_end():
-    schedule = module_of("my_schedule.py").linear(ScheduleConfig(final=0.2))
-    assert [schedule(progress) for progress in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.6, 0.2])
+def test_the_schedule_stays_at_the_peak_and_falls_late():
+    schedule = module_of("my_schedule.py").late(ScheduleConfig(final=0.2))
+    assert [schedule(progress) for progress in (0.0, 0.6, 0.8, 1.0)] == pytest.approx([1.0, 1.0, 0.6, 0.2])
 
 
 def test_the_task_weighs_its_classes(photos: Path):

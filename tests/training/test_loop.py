@@ -163,3 +163,26 @@ def test_two_runs_that_differ_in_one_setting_differ_in_their_weights(tmp_path: P
     ):  # fmt: skip
         train_small(pictures, tmp_path / str(place), **{key: value})
         assert apart(tmp_path / "plain", tmp_path / str(place)) > 1e-5, key
+
+
+def test_a_plateau_lowers_the_rate_when_torchs_would(tmp_path: Path, pictures: Path):
+    """Torch's counts evaluations; its metric is here the rank of (accuracy, -loss), by which checkpoints are judged."""
+    changes: dict[str, Any] = {"name": "plateau", "wait": "4st", "factor": 0.5, "warmup": "0st"}
+    settings = {f"train.schedule.{key}": value for key, value in changes.items()}
+    train_small(pictures, tmp_path / "run", **settings, **{"train.evaluate": "2st", "train.steps": 40, "train.lr": 0.1})
+    records = timeless(tmp_path / "run", "step", "eval")
+    scores = [(r["val_accuracy"], -r["val_loss"]) for r in records if r["kind"] == "eval"]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", 0.5, patience=1, threshold=0.0)
+    expected: list[float] = []
+    for score in scores:
+        expected += 2 * [optimizer.param_groups[0]["lr"]]
+        torchs.step(sorted(scores).index(score))
+    assert [record["lr"] for record in records if record["kind"] == "step"] == pytest.approx(expected)
+    longest = max(expected.count(rate) for rate in expected)
+    assert expected[-1] < 0.1 and longest > 4, "it was lowered, and at least once it waited for a better score"
+
+
+def test_a_plateau_needs_a_validation_part(tmp_path: Path, pictures: Path):
+    with pytest.raises(ConfigError, match=r"train\.schedule\.name has no effect: there is no validation part"):
+        train_small(pictures, tmp_path / "run", **{"train.schedule.name": "plateau", "data.val": 0})

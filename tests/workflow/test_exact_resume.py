@@ -31,6 +31,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "clipping in micro-batches": {"train.clip": 0.5, "train.accumulate": 3},
     "sgd": {"train.optimizer.name": "sgd", "train.lr": 0.05},
     **{name: {"train.optimizer.name": name} for name in KINDS if name not in ("adamw", "sgd")},
+    **{name: {"train.schedule.name": name} for name in ("restarts", "one_cycle")},
+    "lowered on a plateau": {
+        "train.schedule.name": "plateau",
+        "train.schedule.wait": "4st",
+        "train.schedule.factor": 0.5,
+        "train.evaluate": "2st",
+    },
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},

@@ -27,6 +27,19 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "muon": ("momentum", "nesterov", "betas"),
 }
 """Which settings each built-in optimizer takes, beside the learning rate, the decay and its own options."""
+SHAPED_BY: dict[str, tuple[str, ...]] = {
+    "constant": (),
+    "linear": ("final",),
+    "cosine": ("final",),
+    "restarts": ("final", "every", "stretch"),
+    "step": ("every", "factor"),
+    "milestones": ("at", "factor"),
+    "exponential": ("every", "factor"),
+    "polynomial": ("final", "power"),
+    "one_cycle": ("final",),
+    "plateau": ("factor", "wait"),
+}
+"""Which settings each built-in schedule takes, beside the warm-up."""
 
 
 Duration = Annotated[str, Predicate(is_duration)]
@@ -78,11 +91,24 @@ class ScheduleConfig:
     """How the learning rate moves."""
 
     name: str = "cosine"
-    """cosine, constant, or your own "my_file:schedule"."""
+    """constant, linear, cosine, restarts, step, milestones, exponential, polynomial, one_cycle, plateau, or your own
+    "my_file:schedule"."""
     warmup: Duration | Literal["auto"] = "auto"
-    """Linear rise from zero before the schedule begins: 5ep, 500st or 10%."""
+    """Linear rise from zero before the schedule begins (with one_cycle half a cosine): 5ep, 500st or 10%."""
     final: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
-    """Learning rate at the end of cosine, as a share of the peak."""
+    """Lowest learning rate, as a share of the peak: of linear, cosine, restarts, polynomial and one_cycle."""
+    every: Duration = "30%"
+    """Length of step's stairs and of the first of restarts, and in what time exponential falls by its factor."""
+    at: tuple[Duration, ...] = ("50%", "75%")
+    """When milestones multiplies by its factor."""
+    factor: Annotated[float, Gt(0.0), Lt(1.0)] = 0.1
+    """What step, milestones, exponential and plateau multiply by."""
+    stretch: Annotated[float, Ge(1.0)] = 1.0
+    """How many times as long as the last each of restarts is."""
+    power: Annotated[float, Gt(0.0)] = 2.0
+    """Power of what is left of the run, for polynomial."""
+    wait: Duration = "3ep"
+    """How long plateau waits for a better validation score before it lowers the rate."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

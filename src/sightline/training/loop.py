@@ -33,6 +33,16 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 _LOOK_EVERY = 20
 
 
+@dataclasses.dataclass(frozen=True)
+class Lowering:
+    """The plateau schedule: the rate falls when the validation score has not improved for a while."""
+
+    factor: float
+    """What it is multiplied by."""
+    wait: int
+    """Steps since the best score, or since it was last lowered."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is settled before the first step. Counts are in optimizer steps."""
@@ -53,6 +63,11 @@ class Plan:
     mixing: Mixing | None = None
     mixed: int = 0
     """How many steps from the first one mix their images."""
+    lowering: Lowering | None = None
+
+    def rate(self, state: "State") -> float:
+        """The learning rate of the next step: a function of the step, but for what a plateau has lowered."""
+        return self.lr(state.step) * (1.0 if self.lowering is None else self.lowering.factor**state.lowered)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -63,6 +78,9 @@ class State:
     best_step: int | None = None
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
+    lowered: int = 0
+    """How often a plateau has lowered the rate."""
+    lowered_at: int = 0
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
 
@@ -112,7 +130,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
     last = time.perf_counter()
     for step in range(state.step, plan.steps):
         # Schedule: learning rate and what may learn.
-        lr = plan.lr(step)
+        lr = plan.rate(state)
         set_lr(job.optimizer, lr)
         if frozen and step >= plan.freeze:
             frozen = False
@@ -239,6 +257,9 @@ def _evaluated(job: Job, evaluate: Callable[[nn.Module], dict[str, float]]) -> t
     best = score > so_far
     if best:
         state.best_step, state.best_accuracy, state.best_loss = state.step, figures["val_accuracy"], figures["val_loss"]
+    lowering = job.plan.lowering
+    if lowering is not None and state.step - max(state.best_step or 0, state.lowered_at) >= lowering.wait:
+        state.lowered, state.lowered_at = state.lowered + 1, state.step
     return _record(job, "eval", {**figures, "best": best}), best
 
 

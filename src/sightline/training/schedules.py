@@ -1,5 +1,6 @@
 """Schedules: the learning rate as a pure function of the step, and durations in steps."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -7,23 +8,123 @@ from sightline import plug
 from sightline.errors import ConfigError
 from sightline.training.config import ScheduleConfig
 
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """How long things are, in optimizer steps."""
+
+    per_epoch: int
+    warmup: int
+    total: int
+
+    def progress(self, step: int) -> float:
+        """0 at the end of the warm-up, 1 at the end of the run."""
+        return (step - self.warmup) / max(1, self.total - self.warmup)
+
+    def steps(self, duration: str, where: str) -> int:
+        """A duration in steps.
+
+        Raises:
+            ConfigError: it is shorter than a step.
+        """
+        steps = steps_of(duration, self.per_epoch, self.total)
+        if steps < 1:
+            raise ConfigError(
+                f"{where} is shorter than a step", where=where, got=f"{duration} of {self.total} steps",
+                hint="give a longer one, such as 1ep or 10st",
+            )  # fmt: skip
+        return steps
+
+
 Schedule = Callable[[float], float]
-"""Progress after the warm-up, 0 at its end to 1 at the end of the run -> share of the peak learning rate."""
+"""What a user's own schedule gives: progress, 0 at the end of the warm-up to 1 at the end of the run -> share of the peak
+learning rate."""
+Shape = Callable[[int], float]
+"""The step, from the end of the warm-up on -> share of the peak learning rate."""
 
 
-def cosine(config: ScheduleConfig) -> Schedule:
-    """Half a cosine from the peak to ``final`` (Loshchilov and Hutter 2017, without restarts)."""
-    return lambda progress: config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def constant(config: ScheduleConfig) -> Schedule:
+def constant(config: ScheduleConfig, clock: Clock) -> Shape:
     """The peak, all the way."""
-    del config
+    del config, clock
     return lambda _: 1.0
 
 
-SCHEDULES: dict[str, Callable[[ScheduleConfig], Schedule]] = {"cosine": cosine, "constant": constant}
-"""Built-in schedules, each made from its settings."""
+def linear(config: ScheduleConfig, clock: Clock) -> Shape:
+    """A straight line from the peak to ``final``."""
+    return lambda step: 1 - (1 - config.final) * clock.progress(step)
+
+
+def cosine(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Half a cosine from the peak to ``final`` (Loshchilov and Hutter 2017, without restarts)."""
+    return lambda step: _half_cosine(1.0, config.final, clock.progress(step))
+
+
+def restarts(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Half cosines from the peak to ``final``, each ``stretch`` times as long as the last (SGDR, the same paper)."""
+    first = clock.steps(config.every, "train.schedule.every")
+
+    def share(step: int) -> float:
+        begin, length = clock.warmup, float(first)
+        while step >= begin + length:
+            begin, length = begin + length, length * config.stretch
+        return _half_cosine(1.0, config.final, (step - begin) / length)
+
+    return share
+
+
+def step(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Times ``factor`` after each ``every``, counted from the beginning of the run."""
+    every = clock.steps(config.every, "train.schedule.every")
+    return lambda step: config.factor ** (step // every)
+
+
+def milestones(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Times ``factor`` at each of ``at``, counted from the beginning of the run."""
+    places = [clock.steps(place, "train.schedule.at") for place in config.at]
+    return lambda step: config.factor ** sum(place <= step for place in places)
+
+
+def exponential(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Falls evenly, by ``factor`` in each ``every``."""
+    every = clock.steps(config.every, "train.schedule.every")
+    return lambda step: config.factor ** ((step - clock.warmup) / every)
+
+
+def polynomial(config: ScheduleConfig, clock: Clock) -> Shape:
+    """A power of what is left of the run, from the peak to ``final``."""
+    return lambda step: config.final + (1 - config.final) * (1 - clock.progress(step)) ** config.power
+
+
+def one_cycle(config: ScheduleConfig, clock: Clock) -> Shape:
+    """Half a cosine up to the peak in the warm-up, another down to ``final`` (Smith and Topin 2018, in cosines)."""
+
+    def share(step: int) -> float:
+        if step < clock.warmup:
+            return _half_cosine(_START, 1.0, step / clock.warmup)
+        return _half_cosine(1.0, config.final, clock.progress(step))
+
+    return share
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+_START = 1 / 25
+"""Where one_cycle starts, as a share of the peak."""
+SCHEDULES: dict[str, Callable[[ScheduleConfig, Clock], Shape]] = {
+    "constant": constant,
+    "linear": linear,
+    "cosine": cosine,
+    "restarts": restarts,
+    "step": step,
+    "milestones": milestones,
+    "exponential": exponential,
+    "polynomial": polynomial,
+    "one_cycle": one_cycle,
+    "plateau": constant,  # what lowers it is no function of the step; the loop does it after evaluations
+}
+"""Built-in schedules, each made from its settings and the length of things."""
 
 
 def steps_of(duration: str, per_epoch: int, total: int) -> int:
@@ -35,28 +136,34 @@ def steps_of(duration: str, per_epoch: int, total: int) -> int:
     return round(float(duration[:-1]) / 100 * total)
 
 
-def make_schedule(config: ScheduleConfig, peak: float, warmup: int, total: int) -> Callable[[int], float]:
+def make_schedule(config: ScheduleConfig, peak: float, clock: Clock) -> Callable[[int], float]:
     """The learning rate of each step, 0 for the first.
 
     Args:
-        config: names the schedule.
+        config: names the schedule. A user's own is a function of the settings that gives a function of the progress, 0
+            at the end of the warm-up to 1 at the end of the run.
         peak: learning rate at the end of the warm-up.
-        warmup: steps of linear rise.
-        total: steps of the run.
+        clock: lengths, of which the warm-up is a linear rise, but for one_cycle.
 
     Raises:
-        ConfigError: the warm-up is as long as the run.
+        ConfigError: the warm-up is as long as the run, or a duration is shorter than a step.
     """
-    if warmup >= total:
+    if clock.warmup >= clock.total:
         raise ConfigError(
-            "the warm-up is as long as the run", where="train.schedule.warmup", got=f"{warmup} of {total} steps",
-            hint="make it shorter, or train longer",
+            "the warm-up is as long as the run", where="train.schedule.warmup",
+            got=f"{clock.warmup} of {clock.total} steps", hint="make it shorter, or train longer",
         )  # fmt: skip
-    shape: Schedule = plug.resolve("schedule", config.name, SCHEDULES, "train.schedule.name")(config)
+    make = plug.resolve("schedule", config.name, SCHEDULES, "train.schedule.name")
+    shape: Shape = make(config, clock) if config.name in SCHEDULES else _of_progress(make(config), clock)
+    rises = config.name == "one_cycle"
 
     def lr(step: int) -> float:
-        if step < warmup:
-            return peak * (step + 1) / (warmup + 1)
-        return peak * shape((step - warmup) / max(1, total - warmup))
+        if step < clock.warmup and not rises:
+            return peak * (step + 1) / (clock.warmup + 1)
+        return peak * shape(step)
 
     return lr
+
+
+def _of_progress(own: Schedule, clock: Clock) -> Shape:
+    return lambda step: own(clock.progress(step))

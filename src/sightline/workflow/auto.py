@@ -106,7 +106,9 @@ class Settling:
             self.chose("train.epochs", _epochs(samples, pretrained), _reason(samples, pretrained))
         self._choose_optimizer(pretrained)
         if train.schedule.warmup == "auto":
-            self.chose("train.schedule.warmup", "5%", "lets the statistics settle")
+            rises = train.schedule.name == "one_cycle"
+            reason = "customary for one_cycle" if rises else "lets the statistics settle"
+            self.chose("train.schedule.warmup", "30%" if rises else "5%", reason)
 
     def _choose_optimizer(self, pretrained: bool) -> None:
         train = self.config.train

@@ -25,9 +25,9 @@ from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.ema import Ema
-from sightline.training.loop import LAYOUTS, Job, Plan
+from sightline.training.loop import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
-from sightline.training.schedules import make_schedule, steps_of
+from sightline.training.schedules import Clock, make_schedule, steps_of
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
@@ -84,14 +84,15 @@ def make_plan(config: RunConfig, samples: int, classes: int, device: torch.devic
     train = config.train
     per_epoch = steps_per_epoch(samples, int(train.batch_size))
     steps = train.steps or int(train.epochs) * per_epoch
-    warmup = steps_of(train.schedule.warmup, per_epoch, steps)
+    clock = Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, steps), steps)
     mixing = _mixing(config, classes)
     return Plan(
         seed=config.seed,
         steps=steps,
         per_epoch=per_epoch,
         accumulate=train.accumulate,
-        lr=make_schedule(train.schedule, float(train.lr), warmup, steps),
+        lr=make_schedule(train.schedule, float(train.lr), clock),
+        lowering=_lowering(config, clock),
         clip=train.clip,
         freeze=steps_of(train.freeze, per_epoch, steps),
         evaluate=max(1, steps_of(train.evaluate, per_epoch, steps)),
@@ -103,6 +104,13 @@ def make_plan(config: RunConfig, samples: int, classes: int, device: torch.devic
         mixing=mixing,
         mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,
     )
+
+
+def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
+    schedule = config.train.schedule
+    if schedule.name != "plateau":
+        return None
+    return Lowering(schedule.factor, clock.steps(schedule.wait, "train.schedule.wait"))
 
 
 def _mixing(config: RunConfig, classes: int) -> Mixing | None:

@@ -92,7 +92,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     if config.data.stream:
         require_stream(taken.samples, config.data.val, config.data.test)
     samples = divide(config, origins, taken.samples, facts, say)
-    refuse(without_validation() if not len(samples.part("val")) else [], config, origins)
+    refuse(without_validation(config) if not len(samples.part("val")) else [], config, origins)
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
