@@ -37,8 +37,7 @@ class Clock:
 
 
 Schedule = Callable[[float], float]
-"""What a user's own schedule gives: progress, 0 at the end of the warm-up to 1 at the end of the run -> share of the peak
-learning rate."""
+"""A user's own: progress, 0 at the end of the warm-up to 1 at the end of the run -> share of the peak learning rate."""
 Shape = Callable[[int], float]
 """The step, from the end of the warm-up on -> share of the peak learning rate."""
 
