@@ -80,3 +80,11 @@ def test_a_setting_without_effect_in_a_file_is_told_with_its_line_but_defaults_t
     config_file.dump(RunConfig(), {}, tmp_path / "config.yaml")
     whole = config_file.load(tmp_path / "config.yaml")
     config_file.refuse_useless(whole.config, whole.origins)
+
+
+@pytest.mark.parametrize("value", ["momentum: 0.9", "betas: [0.9, 0.999]"])
+def test_files_of_earlier_runs_hold_what_was_the_default_then(value: str, tmp_path: Path):
+    name = "adamw" if "momentum" in value else "sgd"
+    (tmp_path / "old.yaml").write_text(f"train:\n  optimizer:\n    name: {name}\n    {value}\n")
+    loaded = config_file.load(tmp_path / "old.yaml", [])
+    config_file.refuse_useless(loaded.config, loaded.origins)

@@ -241,10 +241,17 @@ def without_validation(config: RunConfig) -> list[Useless]:
     return [Useless(f"train.{name}", _always, reason, remedy) for name in names]
 
 
+def on_a_cpu() -> list[Useless]:
+    """Settings that have no effect where a CPU trains."""
+    return [row for row in USELESS if row.key == "train.deterministic"]
+
+
 def _always(_: RunConfig) -> bool:
     return True
 
 
+_FORMER = {"train.optimizer.momentum": 0.9, "train.optimizer.betas": (0.9, 0.999)}
+"""What was the default in earlier versions, and stands in the files of their runs."""
 EXCLUSIVE = (("train.steps", "train.epochs"),)
 """Settings of which only one can act: a flag for one sets aside the other one of a file."""
 
@@ -270,7 +277,7 @@ def refuse(rows: Sequence[Useless], config: RunConfig, origins: Mapping[str, str
     for row in rows:
         origin = origins.get(row.key, "")
         value = functools.reduce(getattr, row.key.split("."), config)
-        by_file = origin.startswith("file ") and value != all_settings()[row.key].default
+        by_file = origin.startswith("file ") and value not in (all_settings()[row.key].default, _FORMER.get(row.key))
         if origin == "flag" or by_file:
             where = f"-s {row.key}" if origin == "flag" else f"{row.key} in {_place(origin)}"
             what = f"{row.key} {row.verdict}: {row.reason}"

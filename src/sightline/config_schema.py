@@ -154,7 +154,8 @@ def _one_in_words(kind: Any, constraints: Sequence[Any]) -> str:
             return str(arguments[0]) if len(arguments) == 1 else f"one of {', '.join(map(str, arguments))}"
         case builtin if builtin is tuple:
             if Ellipsis in arguments:
-                return "a list of numbers"
+                ((own, limits),) = _alternatives(arguments[0])
+                return "a list of numbers" if own is float else f"a list, each of {_one_in_words(own, limits)}"
             ranges = {" ".join(_range_in_words(limits)) for kind in arguments for _, limits in _alternatives(kind)}
             return f"a list of {len(arguments)} numbers {ranges.pop() if len(ranges) == 1 else ''}".strip()
         case builtin if builtin is int or builtin is float:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from sightline.data.alignment import compare, square_of
 from sightline.data.check.facts import Facts
 from sightline.data.check.rules import check
 from sightline.data.near import KINDS, clusters_of, near_pairs
@@ -193,3 +194,13 @@ def test_real_photos_in_two_classes_are_found(shared_data, tmp_path):
     groups = [group for one in copies_in(samples) if "two_labels" in one.rule for group in one.evidence["groups"]]
     told = {tuple("/".join(path.split("/")[-2:]) for path in group) for group in groups}
     assert told == known
+
+
+def test_pictures_with_a_burnt_out_channel_are_compared_by_the_others(tmp_path):
+    """Where no pixel says anything about the light, the pictures can still be one."""
+    smooth = Image.fromarray(np.random.default_rng(0).integers(0, 200, (9, 12), np.uint8)).resize((240, 180))
+    warm = Image.merge("RGB", (Image.new("L", (240, 180), 255), smooth, Image.new("L", (240, 180), 40)))
+    again = warm.resize((200, 150)).resize((240, 180))
+    squares = square_of(warm), square_of(again)
+    alike = compare(*squares, (0.0, 0.0, 1.0, 1.0))
+    assert alike.gray > 0.99 and alike.detail > 0.7 and alike.color > 0.9 and alike.worst > 0.5

@@ -186,3 +186,14 @@ def test_a_plateau_lowers_the_rate_when_torchs_would(tmp_path: Path, pictures: P
 def test_a_plateau_needs_a_validation_part(tmp_path: Path, pictures: Path):
     with pytest.raises(ConfigError, match=r"train\.schedule\.name has no effect: there is no validation part"):
         train_small(pictures, tmp_path / "run", **{"train.schedule.name": "plateau", "data.val": 0})
+
+
+def test_a_plateau_that_comes_too_late_is_refused(tmp_path: Path, pictures: Path):
+    with pytest.raises(ConfigError, match="plateau would never lower the rate"):
+        train_small(pictures, tmp_path / "run", **{"train.schedule.name": "plateau", "train.schedule.wait": "10st"})
+
+
+def test_a_cpu_refuses_to_be_quicker_and_less_exact(tmp_path: Path, pictures: Path):
+    with pytest.raises(ConfigError, match=r"train\.deterministic has no effect: on a CPU"):
+        train_small(pictures, tmp_path / "run", **{"train.deterministic": False})
+    assert not (tmp_path / "run").exists()

@@ -1,5 +1,6 @@
 """The learning rate as a function of the step, against torch's schedulers, and durations in steps."""
 
+import itertools
 import math
 
 import pytest
@@ -170,3 +171,11 @@ def test_a_warmup_comes_before_every_schedule(name):
 def test_a_duration_shorter_than_a_step(config, where):
     with pytest.raises(ConfigError, match=f"{where} is shorter than a step"):
         make_schedule(config, 1.0, 0, 60)
+
+
+@pytest.mark.parametrize("total", [60, 61, 997])
+def test_restarts_that_divide_the_run_end_with_it(total):
+    lr = make_schedule(settings("restarts", final=0.0), 1.0, 6, total)
+    rates = [lr(step) for step in range(6, total)]
+    assert sum(after > before for before, after in itertools.pairwise(rates)) == 3
+    assert rates[-1] < 0.05

@@ -64,6 +64,16 @@ def test_it_shows_the_pixels_that_training_gets(
     assert [row.label for row in rows] == ["ant", "bee", "cat", "ant", "bee"]
 
 
+def test_crops_that_the_device_makes_are_shown_finished(pictures: Path, tmp_path: Path, rows: list[sheet.Row]):
+    for crops in ("workers", "device"):
+        own = settings(**{"data.augment": "standard", "data.crops": crops})
+        show_augmentation(pictures, settings=own, images=5, epochs=2, out=tmp_path / f"{crops}.png")
+    for one, other in zip(rows[:5], rows[5:], strict=True):
+        for mine, theirs in zip(one.pictures, other.pictures, strict=True):
+            assert mine.shape == theirs.shape
+            assert np.abs(mine.astype(float) - theirs).mean() < 8, "another filter"
+
+
 def test_the_picture_has_a_column_for_evaluation_and_each_epoch(pictures: Path, tmp_path: Path):
     show_augmentation(pictures, settings=settings(), images=2, epochs=4, out=tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as picture:

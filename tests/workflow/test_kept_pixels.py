@@ -196,6 +196,15 @@ def test_settings_without_effect_are_refused(changes: dict[str, Any], told: str,
         train_small(pictures, tmp_path / "run", **changes)
 
 
+def test_what_has_no_effect_after_all_is_set_back_and_told(tmp_path: Path, pictures: Path):
+    changes = {**DEVICE, "data.cache_side": 20, "train.steps": 2}
+    train_small(pictures, tmp_path / "run", **changes)
+    assert (settled(tmp_path / "run", "cache"), settled(tmp_path / "run", "crops")) == ("off", "auto")
+    origins = Run(tmp_path / "run").info()["origins"]
+    assert "it has no effect" in origins["data.crops"] and "it has no effect" in origins["data.cache_side"]
+    train_small(pictures, tmp_path / "again", config=Run(tmp_path / "run").config)
+
+
 @pytest.fixture(params=["full", "read-only"])
 def no_room(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Path]:
     """A file system without room, or one that cannot be written to."""

@@ -108,7 +108,8 @@ def _aligned(
         predicted = gain * seen + shift
         # One burnt-out channel bends the gray: such pixels say nothing about the light.
         usable = np.maximum(gain * peak_seen[shown] + shift, peak[shown]) < _BURNT
-        fit = _correlation(predicted[usable], target[usable]) if usable.any() else 0.0
+        judged = usable if usable.any() else ...
+        fit = _correlation(predicted[judged], target[judged])
         if turn and fit < _HOPELESS:
             break
         x, y = share[shown[1]], share[shown[0], None]

@@ -97,8 +97,9 @@ class ScheduleConfig:
     """Linear rise from zero before the schedule begins (with one_cycle half a cosine): 5ep, 500st or 10%."""
     final: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
     """Lowest learning rate, as a share of the peak: of linear, cosine, restarts, polynomial and one_cycle."""
-    every: Duration = "30%"
-    """Length of step's stairs and of the first of restarts, and in what time exponential falls by its factor."""
+    every: Duration = "25%"
+    """Length of step's stairs, of the first of restarts (a percentage: of what follows the warm-up), and in what time
+    exponential falls by its factor."""
     at: tuple[Duration, ...] = ("50%", "75%")
     """When milestones multiplies by its factor."""
     factor: Annotated[float, Gt(0.0), Lt(1.0)] = 0.1

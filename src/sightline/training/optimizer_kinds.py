@@ -34,6 +34,8 @@ class Kind:
     """Customary learning rates for batches of 64, from random and from pretrained weights."""
     linear: bool = False
     """Whether the learning rate grows with the batch, and not with the square root of it."""
+    fused: bool = False
+    """Whether torch has one kernel for all its parameters, in the place of several for each, that gives the same."""
     hidden_only: bool = False
     """Whether it is meant for the matrices and filters between the first and the last layer."""
 
@@ -52,12 +54,13 @@ def _timm(name: str, **fixed: Any) -> Callable[[], Callable[..., torch.optim.Opt
 
 
 KINDS: dict[str, Kind] = {
-    # Robbins and Monro 1951; Polyak 1964; Nesterov 1983. L2 decay.
+    # Robbins and Monro 1951; Polyak 1964; Nesterov 1983. L2 decay. Not fused: that form wants the momentum of all
+    # parameters or of none, and after a first step that a scaler skips it goes on from memory that nobody wrote.
     "sgd": Kind(make=_torch("SGD"), momentum=0.9, decay=5e-4, rates=(0.05, 0.01), linear=True),
     # Kingma and Ba 2015, with L2 decay; with decoupled decay it is adamw.
-    "adam": Kind(make=_torch("Adam"), decay=5e-4),
+    "adam": Kind(make=_torch("Adam"), decay=5e-4, fused=True),
     # Loshchilov and Hutter 2019.
-    "adamw": Kind(make=_torch("AdamW")),
+    "adamw": Kind(make=_torch("AdamW"), fused=True),
     # Dozat 2016.
     "nadam": Kind(make=_torch("NAdam", decoupled_weight_decay=True)),
     # Liu et al. 2020.
@@ -65,7 +68,7 @@ KINDS: dict[str, Kind] = {
     # Tieleman and Hinton 2012. L2 decay.
     "rmsprop": Kind(make=_torch("RMSprop"), decay=5e-4, rates=(5e-4, 1e-4)),
     # Duchi et al. 2011. L2 decay.
-    "adagrad": Kind(make=_torch("Adagrad"), decay=5e-4, rates=(1e-2, 3e-3)),
+    "adagrad": Kind(make=_torch("Adagrad"), decay=5e-4, rates=(1e-2, 3e-3), fused=True),
     # Zeiler 2012. L2 decay.
     "adadelta": Kind(make=_torch("Adadelta"), decay=5e-4, rates=(1.0, 0.2)),
     # Zhuang et al. 2020, with rectification and decoupled decay.
@@ -105,7 +108,7 @@ def made(name: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Opti
     momentum = kind.momentum if config.momentum is None else config.momentum
     own = {"momentum": momentum, "nesterov": config.nesterov and momentum > 0, "betas": config.betas or kind.betas}
     given |= {key: own[key] for key in TAKEN[name]}
-    if "fused" in inspect.signature(make).parameters and _can_fuse(groups):
+    if kind.fused and _can_fuse(groups):
         given["fused"] = True
     try:
         return make(groups, **given)
@@ -123,6 +126,6 @@ def options_of(make: Callable[..., torch.optim.Optimizer]) -> list[str]:
 
 
 def _can_fuse(groups: Groups) -> bool:
-    """One kernel for all parameters in the place of several for each; torch has it for floating-point ones."""
+    """Torch has the fused forms for floating-point parameters on these devices."""
     parameters = [parameter for group in groups for parameter in group["params"]]
     return all(parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda") for parameter in parameters)

@@ -1,5 +1,6 @@
 """Optimizers, and which parameter gets which learning rate and decay."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -42,9 +43,13 @@ def parameter_groups(built: Built, layer_decay: float, weight_decay: float, hidd
 
 
 def outer_parameters(built: Built) -> frozenset[str]:
-    """Names of the matrices and filters of the first layer and of the head; with no known head, of the last layer."""
+    """Names of the matrices and filters of the first layer and of the head; with no known head, of the last layer.
+
+    Parameters that belong to the network itself, such as the tokens and positions of a transformer, are in no layer.
+    """
     names = [name for name, parameter in built.module.named_parameters() if parameter.ndim > 1]
-    return frozenset([*names[:1], *(built.head or names[-1:])])
+    layers = [name for name in names if "." in name]
+    return frozenset([*(name for name in names if "." not in name), *layers[:1], *(built.head or layers[-1:])])
 
 
 def make_optimizer(built: Built, config: TrainConfig, lr: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -55,7 +60,11 @@ def make_optimizer(built: Built, config: TrainConfig, lr: float, weight_decay: f
         group["lr"] = lr * group["lr_share"]
     built_in = {kind: functools.partial(made, kind) for kind in KINDS}
     make = plug.resolve("optimizer", name, built_in, "train.optimizer.name")
-    optimizer = make(groups, config.optimizer)
+    own = config.optimizer
+    if name not in KINDS:  # a user's own gets numbers, not their absence
+        momentum = 0.9 if own.momentum is None else own.momentum
+        own = dataclasses.replace(own, momentum=momentum, betas=own.betas or (0.9, 0.999))
+    optimizer = make(groups, own)
     if not isinstance(optimizer, torch.optim.Optimizer) or not all("lr_share" in g for g in optimizer.param_groups):
         raise PlugError(
             f"'{name}' did not give an optimizer over the groups it got",

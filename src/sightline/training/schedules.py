@@ -59,12 +59,17 @@ def cosine(config: ScheduleConfig, clock: Clock) -> Shape:
 
 
 def restarts(config: ScheduleConfig, clock: Clock) -> Shape:
-    """Half cosines from the peak to ``final``, each ``stretch`` times as long as the last (SGDR, the same paper)."""
-    first = clock.steps(config.every, "train.schedule.every")
+    """Half cosines from the peak to ``final``, each ``stretch`` times as long as the last (SGDR, the same paper).
+
+    A percentage is one of what follows the warm-up, to fractions of a step: four quarters end with the run.
+    """
+    first = float(clock.steps(config.every, "train.schedule.every"))
+    if config.every.endswith("%"):
+        first = float(config.every[:-1]) / 100 * (clock.total - clock.warmup)
 
     def share(step: int) -> float:
-        begin, length = clock.warmup, float(first)
-        while step >= begin + length:
+        begin, length = float(clock.warmup), first
+        while step >= begin + length - _HAIR:
             begin, length = begin + length, length * config.stretch
         return _half_cosine(1.0, config.final, (step - begin) / length)
 
@@ -109,6 +114,7 @@ def _half_cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+_HAIR = 1e-6
 _START = 1 / 25
 """Where one_cycle starts, as a share of the peak."""
 SCHEDULES: dict[str, Callable[[ScheduleConfig, Clock], Shape]] = {

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sightline import plug
 from sightline.config_file import load, refuse_useless
+from sightline.data.ahead import on_device
 from sightline.data.augment.config import PRESETS
 from sightline.data.augment.pipeline import WHOLE, in_short
 from sightline.data.cache import held
@@ -108,7 +110,8 @@ def _seen(view: View, indices: NDArray[np.int64], epochs: int) -> list[NDArray[n
     images = held(view.samples, form, indices) if why_not_kept(config) is None else None
     varied = training_dataset(view.samples, view.contract, config, images, pin=False)
     wanted = [(plain, Piece(0, indices)), *((varied, Piece(epoch, indices)) for epoch in range(epochs))]
-    return [next(batches_of(dataset, [piece], workers=0)).pixels.numpy() for dataset, piece in wanted]
+    made = (on_device(batches_of(one, [piece], workers=0), torch.device("cpu"), view.contract) for one, piece in wanted)
+    return [next(batches).pixels.numpy() for batches in made]
 
 
 def _described(view: View) -> tuple[str, list[tuple[str, str]]]:

@@ -112,14 +112,16 @@ class Settling:
 
     def _choose_optimizer(self, pretrained: bool) -> None:
         train = self.config.train
-        kind = KINDS.get(train.optimizer.name, KINDS["adamw"])
+        name = train.optimizer.name
+        kind = KINDS.get(name, KINDS["adamw"])
         if train.lr == "auto":
             batch = int(train.batch_size)
             lr = kind.rates[pretrained] * (batch / 64 if kind.linear else math.sqrt(batch / 64))
             start = "pretrained weights" if pretrained else "random weights"
             self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
         if train.optimizer.weight_decay == "auto":
-            self.chose("train.optimizer.weight_decay", kind.decay, f"customary for {train.optimizer.name}")
+            decay, reason = (kind.decay, f"customary for {name}") if name in KINDS else (5e-4, "harmless for most")
+            self.chose("train.optimizer.weight_decay", decay, reason)
 
 
 def _epochs(samples: int, pretrained: bool) -> int:

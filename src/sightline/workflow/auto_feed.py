@@ -36,21 +36,33 @@ def settle_cache(
     form = training_form(config, contract)
     if config.data.cache == "auto":
         why = why_not_kept(config)
-        if why is not None:
-            settling.chose("data.cache", "off", why)
-            return
-        passes = config.train.epochs
-        if config.train.steps is not None:
-            passes = config.train.steps / steps_per_epoch(len(train), int(config.train.batch_size))
-        val = samples.part("val")
-        size = bytes_kept(form, samples, facts, train) + bytes_kept(Form(contract), samples, facts, val)
-        settling.chose("data.cache", *_verdict(float(passes), size, settling))
-    if is_kept(settling.config) and form.side is not None and config.data.cache_side == "auto":
+        answer = _answer(settling, samples, facts, contract, train) if why is None else ("off", why)
+        settling.chose("data.cache", *answer)
+    kept, whole, crops = is_kept(settling.config), form.side is not None, config.data.augment == "standard"
+    for key, acts in (("cache_side", kept and whole), ("crops", kept and crops)):
+        if not acts and getattr(config.data, key) != "auto":
+            settling.chose(
+                f"data.{key}", "auto", "it has no effect: no pixels are kept that random crops are taken from"
+            )
+    if kept and whole and config.data.cache_side == "auto":
         settling.chose("data.cache_side", form.side, "1.5 times what the model sees, for random crops")
-    if is_kept(settling.config) and config.data.augment == "standard" and config.data.crops == "auto":
+    if kept and crops and config.data.crops == "auto":
         gpu = config.train.device.startswith("cuda")
         why = "a GPU crops faster than workers" if gpu else "without a GPU, workers crop faster"
         settling.chose("data.crops", "device" if gpu else "workers", why)
+
+
+def _answer(
+    settling: Settling, samples: Samples, facts: Scan, contract: Contract, train: NDArray[np.int64]
+) -> tuple[str, str]:
+    """Whether to keep pixels that may be kept, and why."""
+    config = settling.config
+    passes = config.train.epochs
+    if config.train.steps is not None:
+        passes = config.train.steps / steps_per_epoch(len(train), int(config.train.batch_size))
+    form, val = training_form(config, contract), samples.part("val")
+    size = bytes_kept(form, samples, facts, train) + bytes_kept(Form(contract), samples, facts, val)
+    return _verdict(float(passes), size, settling)
 
 
 def bytes_kept(form: Form, samples: Samples, facts: Scan, indices: NDArray[np.int64]) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -110,7 +111,16 @@ def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
     schedule = config.train.schedule
     if schedule.name != "plateau":
         return None
-    return Lowering(schedule.factor, clock.steps(schedule.wait, "train.schedule.wait"))
+    wait = clock.steps(schedule.wait, "train.schedule.wait")
+    turn = max(1, steps_of(config.train.evaluate, clock.per_epoch, clock.total))
+    first = turn * math.ceil((turn + wait) / turn)
+    if first >= clock.total:
+        raise ConfigError(
+            "plateau would never lower the rate", where="train.schedule.wait",
+            got=f"{schedule.wait} after the first evaluation, of {clock.total} steps with one each {turn}",
+            hint="wait less, evaluate more often, or train longer",
+        )  # fmt: skip
+    return Lowering(schedule.factor, wait)
 
 
 def _mixing(config: RunConfig, classes: int) -> Mixing | None:

@@ -10,7 +10,7 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_effect import refuse, without_validation
+from sightline.config_effect import on_a_cpu, refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
@@ -125,6 +125,8 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     indices = training_part(samples, settling.config)
     settling.choose_balance(samples.counts(indices))
     settling.choose_training(len(indices))
+    settled = settling.config.train
+    refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
     task, judge = _tasks(settling.config, contract, balanced)

@@ -168,7 +168,7 @@ def _moved(frames: Pixels, maps: NDArray[np.float64], border: str, ring: int) ->
         line = a[:, row, 1] * below + a[:, row, 2]
         places.append(_within(np.add(a[:, row, 0] * across, line), most, border, ring))
     x, y = places
-    shape = count * height, width
+    shape = count, height * width  # long rows: OpenCV takes any shape, and some time for each row
     whole, between = cv2.convertMaps(x.reshape(shape), y.reshape(shape), cv2.CV_16SC2)
     rows = np.asarray(whole).reshape(count, height, width, 2)[..., 1]
     rows += (np.arange(count, dtype=np.int16) * high)[:, None, None]
