@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import evaluate, resume
+from sightline import evaluate, resume, train
 from sightline.config_file import load_resolved
 from sightline.data.samples import PARTS
 from sightline.data.split import read_split
@@ -202,7 +202,7 @@ def test_what_has_no_effect_after_all_is_set_back_and_told(tmp_path: Path, pictu
     assert (settled(tmp_path / "run", "cache"), settled(tmp_path / "run", "crops")) == ("off", "auto")
     origins = Run(tmp_path / "run").info()["origins"]
     assert "it has no effect" in origins["data.crops"] and "it has no effect" in origins["data.cache_side"]
-    train_small(pictures, tmp_path / "again", config=Run(tmp_path / "run").config)
+    train(pictures, run=tmp_path / "again", config=Run(tmp_path / "run").config)  # which can be given back as a file
 
 
 @pytest.fixture(params=["full", "read-only"])
