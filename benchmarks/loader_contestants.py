@@ -107,7 +107,7 @@ def ours(trial: Trial, contestant: str) -> Epoch:
             made = UncutPieces(samples, crops, 0, opened(), pin)
         else:
             made = BatchPieces(samples, fill, 0, opened(), pin)
-        for batch in on_device(load(made, pieces, trial.workers, pin), device, contract):
+        for batch in on_device(load(made, pieces, trial.threads, pin), device, contract):
             yield task.inputs(batch.pixels, device, torch.contiguous_format)
 
     return epoch
