@@ -8,7 +8,7 @@ sightline train FOLDER -s train.loss.name=my_loss:poly
 import torch
 from torch.nn import functional
 
-from sightline.task.classification import LossFunction
+from sightline.task.task import LossFunction
 from sightline.training.config import LossConfig
 
 EPSILON = 1.0

@@ -6,7 +6,8 @@ sightline train FOLDER -s task.name=my_task:weighted
 import torch
 
 from sightline.data.contract import Contract
-from sightline.task.classification import Classification, LossFunction
+from sightline.task.classification import Classification
+from sightline.task.task import LossFunction
 
 WEIGHTS = {"temple": 2.0}
 """Weight of a sample by the name of its class; every other class weighs 1."""

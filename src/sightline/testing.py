@@ -22,7 +22,7 @@ from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
-from sightline.task.classification import LossFunction
+from sightline.task.task import LossFunction
 from sightline.training.config import LossConfig
 from sightline.training.losses import weighed
 

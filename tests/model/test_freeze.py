@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sightline.model.build import build
-from sightline.model.freeze import set_frozen, training_mode
+from sightline.model.freeze import backbone_of, set_frozen, training_mode
 
 
 @pytest.fixture
@@ -16,8 +16,9 @@ def built():
 def step(built, frozen):
     """One optimizer step; the tensors that changed."""
     before = {key: value.clone() for key, value in built.module.state_dict().items()}
-    set_frozen(built, frozen)
-    training_mode(built, frozen)
+    names = backbone_of(built) if frozen else frozenset()
+    set_frozen(built, names)
+    training_mode(built, names)
     optimizer = torch.optim.SGD(built.module.parameters(), lr=0.1)
     torch.nn.functional.cross_entropy(built.module(torch.rand(6, 1, 9, 9)), torch.arange(6) % 3).backward()
     optimizer.step()

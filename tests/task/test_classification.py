@@ -46,8 +46,8 @@ def test_an_outcome_is_sums():
     targets = torch.tensor([0, 2, 1])
     outcome = task().outcome(nn.Identity(), logits, targets)
     torch.testing.assert_close(outcome.loss, functional.cross_entropy(logits, targets, reduction="sum"))
-    assert int(outcome.correct) == 2 and outcome.count == 3
-    assert outcome.loss.requires_grad and not outcome.correct.requires_grad
+    assert int(outcome.score) == 2 and outcome.count == 3
+    assert outcome.loss.requires_grad and not outcome.score.requires_grad
 
 
 def test_micro_batches_add_up_to_the_batch():
@@ -58,7 +58,7 @@ def test_micro_batches_add_up_to_the_batch():
         for piece in (slice(0, 3), slice(3, 10))
     ]
     torch.testing.assert_close(parts[0].loss + parts[1].loss, whole.loss)
-    assert sum(int(part.correct) for part in parts) == int(whole.correct)
+    assert sum(int(part.score) for part in parts) == int(whole.score)
 
 
 def test_low_precision_logits_are_compared_in_full_precision():

@@ -7,8 +7,9 @@ from torch.nn import functional
 
 from sightline.data.contract import Contract
 from sightline.errors import PlugError
-from sightline.task.classification import Classification, Outcome
+from sightline.task.classification import Classification
 from sightline.task.fit import refuse_unfit
+from sightline.task.task import Outcome
 from sightline.training.config import LossConfig
 from sightline.training.losses import LOSSES, make_loss
 

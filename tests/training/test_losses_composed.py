@@ -86,7 +86,7 @@ def test_the_loss_is_the_formula(name, mix, smoothing, class_weights, sample_wei
                 share * (guess == int(targets[row])) + (1 - share) * (guess == int(targets[partner[row]]))
                 for row, guess in enumerate(logits.argmax(axis=1))
             ]
-            assert float(outcome.correct) == pytest.approx(sum(hits), abs=1e-5)
+            assert float(outcome.score) == pytest.approx(sum(hits), abs=1e-5)
 
 
 @pytest.mark.parametrize("shares", [False, True])

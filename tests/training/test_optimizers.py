@@ -7,7 +7,7 @@ import torch
 
 from sightline.errors import PlugError
 from sightline.model.build import build
-from sightline.model.freeze import set_frozen
+from sightline.model.freeze import backbone_of, set_frozen
 from sightline.training.config import TAKEN, OptimizerConfig, TrainConfig
 from sightline.training.optimizer_kinds import KINDS
 from sightline.training.optimizers import make_optimizer, parameter_groups, set_lr
@@ -111,7 +111,7 @@ def test_parameters_may_begin_to_learn_later_than_others(name):
     built = build("cnn", 3, 1, {"width": 4})
     optimizer = make_optimizer(built, settings(name), 0.001, 0.01)
     for frozen in (True, False, False):
-        set_frozen(built, frozen)
+        set_frozen(built, backbone_of(built) if frozen else frozenset())
         before = {key: value.detach().clone() for key, value in built.module.named_parameters()}
         optimizer.zero_grad()
         built.module(torch.randn(4, 1, 8, 8)).square().sum().backward()

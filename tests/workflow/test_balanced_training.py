@@ -109,7 +109,7 @@ def test_mixing_stops_for_the_last_epochs(pictures: Path, tmp_path: Path, monkey
         keys.append(arguments[-1])
         return mixed(*arguments)
 
-    monkeypatch.setattr("sightline.training.loop.mixed", watched)
+    monkeypatch.setattr("sightline.training.gradients.mixed", watched)
     changes = {"data.cutmix": 1.0, "data.mix_off_epochs": 1, "train.steps": 12}  # two epochs of six steps
     train_small(pictures, tmp_path / "run", **changes, seed=5)
     assert keys == [stream_key(5, step, 0, 0) for step in range(6)]

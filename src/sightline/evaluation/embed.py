@@ -11,13 +11,11 @@ from torch import nn
 from sightline.data.loader import Batch
 from sightline.errors import ModelError
 from sightline.model.build import Built
-from sightline.task.classification import Classification
+from sightline.task.task import Task
 
 
 @torch.inference_mode()
-def embeddings_of(
-    built: Built, task: Classification, batches: Iterable[Batch], device: torch.device
-) -> NDArray[np.float32]:
+def embeddings_of(built: Built, task: Task, batches: Iterable[Batch], device: torch.device) -> NDArray[np.float32]:
     """What goes into the head for each image, ``[n, features]``; maps are averaged over their places.
 
     Args:

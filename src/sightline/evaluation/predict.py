@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sightline.data.loader import Batch
-from sightline.task.classification import Classification
+from sightline.task.task import Task
 
 
 @torch.inference_mode()
 def logits_of(
     module: nn.Module,
-    task: Classification,
+    task: Task,
     batches: Iterable[Batch],
     device: torch.device,
     layout: torch.memory_format = torch.contiguous_format,
@@ -38,14 +38,14 @@ def logits_of(
 
 
 @torch.inference_mode()
-def loss_and_accuracy(
+def loss_and_score(
     module: nn.Module,
-    task: Classification,
+    task: Task,
     batches: Iterable[Batch],
     device: torch.device,
     layout: torch.memory_format = torch.contiguous_format,
 ) -> torch.Tensor:
-    """Sum of the losses, right answers and images over these batches, as float64 ``[3]`` on the device.
+    """Sum of the losses, the scores (right answers) and the images of these batches: float64 ``[3]`` on the device.
 
     Sums and not means: added over the ranks of a training they count every image once.
     """
@@ -54,5 +54,5 @@ def loss_and_accuracy(
     for batch in batches:
         targets = batch.targets.to(device)
         outcome = task.outcome(module, task.inputs(batch.pixels, device, layout), targets)
-        sums += torch.stack([outcome.loss.double(), outcome.correct.double(), sums.new_tensor(outcome.count)])
+        sums += torch.stack([outcome.loss.double(), outcome.score.double(), sums.new_tensor(outcome.count)])
     return sums

@@ -1,4 +1,4 @@
-"""Training only the head for a while."""
+"""Which parameters learn."""
 
 from torch import nn
 
@@ -7,17 +7,36 @@ from sightline.model.build import Built
 _NORMS = (nn.modules.batchnorm._BatchNorm,)  # pyright: ignore[reportPrivateUsage]  the one parent of all batch norms
 
 
-def set_frozen(built: Built, frozen: bool) -> None:
-    """Let only the head learn, or everything."""
+def backbone_of(built: Built) -> frozenset[str]:
+    """Names of all parameters but those of the head."""
+    return frozenset(name for name, _ in built.module.named_parameters() if name not in built.head)
+
+
+def set_frozen(built: Built, frozen: frozenset[str]) -> None:
+    """Let every parameter learn but those that are named."""
     for name, parameter in built.module.named_parameters():
-        parameter.requires_grad_(not frozen or name in built.head)
+        parameter.requires_grad_(name not in frozen)
 
 
-def training_mode(built: Built, frozen: bool) -> None:
-    """Put the network into training mode; batch statistics of a frozen backbone stay what they were."""
+def training_mode(built: Built, frozen: frozenset[str]) -> None:
+    """Put the network into training mode; batch statistics of frozen layers stay what they were.
+
+    Batch norm without parameters of its own goes with the smallest part of the network around it that has some.
+    """
     built.module.train()
     if not frozen:
         return
-    for name, layer in built.module.named_modules():
-        if isinstance(layer, _NORMS) and not any(key.startswith(name + ".") for key in built.head):
+    names = [name for name, _ in built.module.named_parameters()]
+    for place, layer in built.module.named_modules():
+        if isinstance(layer, _NORMS) and frozen.issuperset(_around(place, names)):
             layer.eval()
+
+
+def _around(place: str, names: list[str]) -> list[str]:
+    """The parameters below a module, or below the nearest one around it that has any."""
+    while place:
+        own = [name for name in names if name.startswith(place + ".")]
+        if own:
+            return own
+        place = place.rpartition(".")[0]
+    return names

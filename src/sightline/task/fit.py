@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from sightline.errors import PlugError
-from sightline.task.classification import Classification
+from sightline.task.task import Task
 
 _ROWS = 6
 
 
-def refuse_unfit(task: Classification, *, classes: int, loss: str, mixed: bool, weighted: bool) -> None:
+def refuse_unfit(task: Task, *, classes: int, loss: str, mixed: bool, weighted: bool) -> None:
     """Try the task on logits of its own making, with mixed targets and with weights where those will come.
 
     Args:

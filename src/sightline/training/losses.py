@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from sightline import plug
 from sightline.errors import PlugError
-from sightline.task.classification import LossFunction
+from sightline.task.task import LossFunction
 from sightline.training.config import LossConfig
 
 

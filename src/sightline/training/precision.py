@@ -24,8 +24,8 @@ from sightline.errors import ModelError, RunError
 from sightline.files import cache_folder, write_json
 from sightline.machine import processor
 from sightline.model.build import Built
-from sightline.task.classification import Classification
-from sightline.training.loop import DTYPES, LAYOUTS
+from sightline.task.task import Task
+from sightline.training.job import DTYPES, LAYOUTS
 
 _REPEATS = 3
 _HOPELESS = 3.0
@@ -66,7 +66,7 @@ class Wanted:
     """Cores that this process may use."""
 
 
-def choose(built: Built, task: Classification, batch: Batch, device: torch.device, wanted: Wanted) -> Choice:
+def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted: Wanted) -> Choice:
     """Settle what is ``auto``; the process then computes with the threads that were chosen.
 
     Args:
@@ -100,7 +100,7 @@ def choose(built: Built, task: Classification, batch: Batch, device: torch.devic
     return choice
 
 
-def seconds_of_step(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> float:
+def seconds_of_step(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> float:
     """Seconds that a training step in this form takes for each image; nothing in the network changes."""
     return _measured(built, task, batch, device, [form], form)[form] / _measured_images(batch)
 
@@ -149,7 +149,7 @@ def _best(times: dict[Form, float], plain: Form) -> Form:
 
 
 def _measured(
-    built: Built, task: Classification, batch: Batch, device: torch.device, forms: list[Form], rival: Form
+    built: Built, task: Task, batch: Batch, device: torch.device, forms: list[Form], rival: Form
 ) -> dict[Form, float]:
     """Median seconds of a training step for each form, interleaved so that a slow moment hits all of them.
 
@@ -194,7 +194,7 @@ def _first(batch: Batch, count: int) -> Batch:
     return Batch(batch.pixels[:count], batch.targets[:count], batch.indices[:count])
 
 
-def _try(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> None:
+def _try(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> None:
     """Go through the model and back in the plainest form: one that cannot is told of before the training begins."""
     torch.set_num_threads(form.threads)
     layout = LAYOUTS[form.layout]
@@ -218,7 +218,7 @@ def _measured_images(batch: Batch) -> int:
     return min(len(batch.targets), max(1, _MOST_PIXELS // (height * width)))
 
 
-def _step_of(built: Built, task: Classification, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:
+def _step_of(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:
     layout = LAYOUTS[form.layout]
     model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
     targets = batch.targets.to(device)

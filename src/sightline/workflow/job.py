@@ -18,7 +18,9 @@ from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds, steps_per_epoch
 from sightline.data.stream import in_line, stream_order
 from sightline.errors import ConfigError, ModelError
-from sightline.evaluation.predict import loss_and_accuracy
+from sightline.evaluation.predict import loss_and_score
+from sightline.model.build import Built
+from sightline.model.freeze import backbone_of
 from sightline.records import Record
 from sightline.run import Run
 from sightline.sinks.console import ConsoleSink
@@ -26,7 +28,7 @@ from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.ema import Ema
-from sightline.training.loop import LAYOUTS, Job, Lowering, Plan
+from sightline.training.job import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import Clock, make_schedule, steps_of
 from sightline.workflow.balance import training_part
@@ -59,8 +61,8 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     train = config.train
     device = usable_device(train.device)
     built.module.to(device).to(memory_format=LAYOUTS[train.layout])
-    plan = make_plan(config, len(training_part(prepared.samples, config)), len(prepared.contract.classes), device)
-    if plan.freeze and not built.head:
+    plan = make_plan(prepared, device)
+    if steps_of(train.freeze, plan.per_epoch, plan.steps) and not built.head:
         raise ModelError(
             "the head of this model is not known, so nothing would be left to train", where="train.freeze",
             got=train.freeze, hint="remove train.freeze, or end the model with a torch.nn.Linear",
@@ -80,13 +82,14 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     )
 
 
-def make_plan(config: RunConfig, samples: int, classes: int, device: torch.device) -> Plan:
-    """Durations in steps, and the schedule."""
-    train = config.train
+def make_plan(prepared: Prepared, device: torch.device) -> Plan:
+    """Durations in steps, the schedule, and what learns when."""
+    config = prepared.config
+    train, samples = config.train, len(training_part(prepared.samples, config))
     per_epoch = steps_per_epoch(samples, int(train.batch_size))
     steps = train.steps or int(train.epochs) * per_epoch
     clock = Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, steps), steps)
-    mixing = _mixing(config, classes)
+    mixing = _mixing(config, len(prepared.contract.classes))
     return Plan(
         seed=config.seed,
         steps=steps,
@@ -95,7 +98,7 @@ def make_plan(config: RunConfig, samples: int, classes: int, device: torch.devic
         lr=make_schedule(train.schedule, float(train.lr), clock),
         lowering=_lowering(config, clock),
         clip=train.clip,
-        freeze=steps_of(train.freeze, per_epoch, steps),
+        frozen=_frozen(prepared.built, steps_of(train.freeze, per_epoch, steps)),
         evaluate=max(1, steps_of(train.evaluate, per_epoch, steps)),
         save=max(1, steps_of(train.save, per_epoch, steps)),
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
@@ -105,6 +108,12 @@ def make_plan(config: RunConfig, samples: int, classes: int, device: torch.devic
         mixing=mixing,
         mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,
     )
+
+
+def _frozen(built: Built, until: int) -> Callable[[int], frozenset[str]]:
+    """All but the head up to a step."""
+    backbone, nothing = backbone_of(built), frozenset[str]()
+    return lambda step: backbone if step < until else nothing
 
 
 def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
@@ -218,8 +227,8 @@ def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
     def evaluate(module: nn.Module) -> dict[str, float]:
         distributed.same_buffers(module)
         batches = feed.batches(feed.judging(plan.device), pieces, plan.device)
-        sums = loss_and_accuracy(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
-        loss, correct, count = distributed.summed(sums).tolist()
-        return {"val_loss": loss / count, "val_accuracy": correct / count}
+        sums = loss_and_score(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
+        loss, score, count = distributed.summed(sums).tolist()
+        return {"val_loss": loss / count, f"val_{prepared.judge.figure}": score / count}
 
     return evaluate

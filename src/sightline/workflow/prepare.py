@@ -30,8 +30,9 @@ from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
-from sightline.task.classification import TASKS, Classification
+from sightline.task.classification import TASKS
 from sightline.task.fit import refuse_unfit
+from sightline.task.task import Task
 from sightline.training.losses import make_loss
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
@@ -50,9 +51,9 @@ class Prepared:
     samples: Samples
     contract: Contract
     built: Built
-    task: Classification
+    task: Task
     """Learns: with the weights of the classes."""
-    judge: Classification
+    judge: Task
     """Judges while training: the same without weights, so that validation losses can be compared with one another."""
     balance: Balance
     hashes: Hashes
@@ -180,13 +181,13 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
 
 
-def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Classification:
+def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Task:
     """The task that the settings name, with its loss; without class weights, as they are for training only."""
     make = plug.resolve("task", config.task.name, TASKS, "task.name")
     return make(contract, make_loss(config.train.loss, class_weights))
 
 
-def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Classification, Classification]:
+def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Task, Task]:
     """What learns and what judges: one and the same where the classes weigh the same."""
     own = balanced.class_weights
     task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
@@ -240,7 +241,7 @@ def _counted(samples: Samples) -> str:
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
 
 
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Classification) -> Batch:
+def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
     """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
     train = settling.config.train
     indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
@@ -257,7 +258,7 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
     return batch
 
 
-def _step_timer(config: RunConfig, built: Built, task: Classification, batch: Batch) -> Callable[[int], float]:
+def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float]:
     """Seconds of a training step on so many images, in the form that was chosen."""
     train = config.train
     form = Form(int(train.threads), train.precision, train.layout)

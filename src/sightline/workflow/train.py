@@ -21,7 +21,8 @@ from sightline.data.read import located
 from sightline.errors import CheckpointError, ConfigError, RunError, SightlineError, TrainingError
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
-from sightline.training.loop import restore, train
+from sightline.training.job import restore
+from sightline.training.loop import train
 from sightline.training.memory import keep_freed_memory
 from sightline.workflow import environment
 from sightline.workflow.feed import Feed

@@ -14,9 +14,9 @@ from sightline.data.contract import Contract
 from sightline.errors import RunError
 from sightline.model.build import build
 from sightline.run import Run
-from sightline.task.classification import Classification
+from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints, weights_sha256
-from sightline.training.loop import LAYOUTS
+from sightline.training.job import LAYOUTS
 from sightline.workflow.prepare import make_task
 
 
@@ -27,7 +27,7 @@ class TrainedModel:
     run: Run
     config: RunConfig
     contract: Contract
-    task: Classification
+    task: Task
     module: nn.Module
     """Scaled float32 ``[n, channels, h, w]`` to logits ``[n, classes]``, in evaluation mode on ``device``."""
     device: torch.device

@@ -1,0 +1,125 @@
+"""What the training loop works on: the plan, what changes from step to step, and how both go into a checkpoint."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from sightline.data.loader import Batch
+from sightline.data.mix import Mixing
+from sightline.model.build import Built
+from sightline.task.task import Task
+from sightline.training.checkpoint import Checkpoints
+from sightline.training.ema import Ema
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""Arithmetic of the forward and backward pass, by its name in the settings."""
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+"""Memory layouts, by their name in the settings."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lowering:
+    """The plateau schedule: the rate falls when the validation score has not improved for a while."""
+
+    factor: float
+    """What it is multiplied by."""
+    wait: int
+    """Steps since the best score, or since it was last lowered."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is settled before the first step. Counts are in optimizer steps."""
+
+    seed: int
+    steps: int
+    per_epoch: int
+    accumulate: int
+    lr: Callable[[int], float]
+    clip: float | None
+    frozen: Callable[[int], frozenset[str]]
+    """Names of the parameters that do not learn in a step."""
+    evaluate: int
+    save: int
+    patience: int | None
+    precision: str
+    layout: str
+    device: torch.device
+    mixing: Mixing | None = None
+    mixed: int = 0
+    """How many steps from the first one mix their images."""
+    lowering: Lowering | None = None
+
+    def rate(self, state: "State") -> float:
+        """The learning rate of the next step: a function of the step, but for what a plateau has lowered."""
+        return self.lr(state.step) * (1.0 if self.lowering is None else self.lowering.factor**state.lowered)
+
+
+@dataclasses.dataclass(kw_only=True)
+class State:
+    """What changes from step to step, beside the weights."""
+
+    step: int = 0
+    best_step: int | None = None
+    best_score: float = float("-inf")
+    """The figure of the task at the best evaluation; negated where less is better."""
+    best_loss: float = float("inf")
+    lowered: int = 0
+    """How often a plateau has lowered the rate."""
+    lowered_at: int = 0
+    enough: bool = False
+    """Set by a consumer of the records that ends the training for good, such as early stopping."""
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Job:
+    """Everything that the loop works on."""
+
+    plan: Plan
+    built: Built
+    task: Task
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    ema: Ema | None
+    checkpoints: Checkpoints
+    batches: Callable[[int, int], Iterator[tuple[Batch, int]]]
+    """(first step, last step) -> micro-batches of this rank, each with the samples of its step over all ranks."""
+    evaluate: Callable[[nn.Module], dict[str, float]] | None
+    """The validation figures of a network, ``val_loss`` and that of the task (``val_accuracy``); ``None`` without a
+    validation part."""
+    position: Callable[[], int]
+    """How many bytes of the records are safely on disk, for the checkpoint to remember."""
+    state: State = dataclasses.field(default_factory=State)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated and exported: the average where there is one."""
+        return self.ema.module if self.ema is not None else self.built.module
+
+
+def snapshot(job: Job) -> dict[str, Any]:
+    """Everything that the next step depends on."""
+    return {
+        "model": job.built.module.state_dict(),
+        "ema": None if job.ema is None else job.ema.module.state_dict(),
+        "optimizer": job.optimizer.state_dict(),
+        "scaler": job.scaler.state_dict(),
+        "state": dataclasses.asdict(job.state),
+        "records": job.position(),
+    }
+
+
+def restore(job: Job, content: dict[str, Any]) -> None:
+    """Put a job back to where ``snapshot`` was taken."""
+    job.built.module.load_state_dict(content["model"])
+    if job.ema is not None:
+        job.ema.module.load_state_dict(content["ema"])
+    job.optimizer.load_state_dict(content["optimizer"])
+    job.scaler.load_state_dict(content["scaler"])
+    state = dict(content["state"])
+    if "best_accuracy" in state:  # a checkpoint of an earlier version
+        state["best_score"] = state.pop("best_accuracy")
+    job.state = State(**state)

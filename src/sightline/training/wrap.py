@@ -1,0 +1,29 @@
+"""The network as the ranks train it together."""
+
+import contextlib
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from sightline import distributed
+from sightline.model.freeze import set_frozen
+from sightline.training.job import Job
+
+
+def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
+    """The network to call in training. Which parameters learn is fixed at wrapping.
+
+    Args:
+        job: its network is wrapped.
+        frozen: names of the parameters that do not learn.
+    """
+    set_frozen(job.built, frozen)
+    if distributed.world() == 1:
+        return job.built.module
+    devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
+    return DistributedDataParallel(job.built.module, device_ids=devices)
+
+
+def without_sync(model: nn.Module, skip: bool) -> contextlib.AbstractContextManager[None]:
+    """Leave the gradients of this micro-batch on their rank, where ``skip`` says so."""
+    return model.no_sync() if skip and isinstance(model, DistributedDataParallel) else contextlib.nullcontext()
