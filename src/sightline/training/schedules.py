@@ -5,8 +5,9 @@ import math
 from collections.abc import Callable
 
 from sightline import plug
+from sightline.data.order import steps_per_epoch
 from sightline.errors import ConfigError
-from sightline.training.config import ScheduleConfig
+from sightline.training.config import ScheduleConfig, TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +140,13 @@ def steps_of(duration: str, per_epoch: int, total: int) -> int:
     if duration.endswith("st"):
         return round(float(duration[:-2]))
     return round(float(duration[:-1]) / 100 * total)
+
+
+def clock_of(train: TrainConfig, samples: int) -> Clock:
+    """How long a training is, by settled settings, over so many training samples."""
+    per_epoch = steps_per_epoch(samples, int(train.batch_size))
+    total = train.steps or int(train.epochs) * per_epoch
+    return Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, total), total)
 
 
 def make_schedule(config: ScheduleConfig, peak: float, clock: Clock) -> Callable[[int], float]:

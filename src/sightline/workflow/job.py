@@ -15,7 +15,7 @@ from sightline import distributed
 from sightline.config import RunConfig
 from sightline.data.loader import Batch, evaluation_pieces, training_pieces
 from sightline.data.mix import Mixing
-from sightline.data.order import batch_bounds, steps_per_epoch
+from sightline.data.order import batch_bounds
 from sightline.data.stream import in_line, stream_order
 from sightline.errors import ConfigError, ModelError
 from sightline.evaluation.predict import loss_and_score
@@ -30,7 +30,7 @@ from sightline.training.checkpoint import Checkpoints
 from sightline.training.ema import Ema
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
-from sightline.training.schedules import Clock, make_schedule, steps_of
+from sightline.training.schedules import Clock, clock_of, make_schedule, steps_of
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
@@ -86,9 +86,8 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
     """Durations in steps, the schedule, and what learns when."""
     config = prepared.config
     train, samples = config.train, len(training_part(prepared.samples, config))
-    per_epoch = steps_per_epoch(samples, int(train.batch_size))
-    steps = train.steps or int(train.epochs) * per_epoch
-    clock = Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, steps), steps)
+    clock = clock_of(train, samples)
+    per_epoch, steps = clock.per_epoch, clock.total
     mixing = _mixing(config, len(prepared.contract.classes))
     return Plan(
         seed=config.seed,

@@ -3,12 +3,10 @@
 import contextlib
 import dataclasses
 import datetime
-import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
+from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
-from sightline.errors import CheckpointError, ConfigError, RunError, SightlineError, TrainingError
+from sightline.errors import CheckpointError, RunError, SightlineError, TrainingError
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
@@ -29,6 +27,7 @@ from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
+from sightline.workflow.wishes import Settings, wished
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +53,7 @@ def train_run(
     data: str | Path | None,
     *,
     config: Path | None = None,
-    settings: Mapping[str, Any] | list[str] | None = None,
+    settings: Settings | None = None,
     run: Path | None = None,
     say: Say | None = None,
 ) -> Trained:
@@ -71,17 +70,9 @@ def train_run(
         SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
     """
     say = _speaker(say)
-    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
-    if data is not None:
-        words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
-    loaded = load(config, words)
-    refuse_useless(loaded.config, loaded.origins)
-    if not loaded.config.data.path:
-        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
+    loaded = wished(data, config, settings, "train")
     settled = _with_absolute_paths(loaded.config)
-    _meet(settled)
+    meet(settled)
     name = Path(settled.data.path).name.split(".")[0]
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     with contextlib.ExitStack() as stack:
@@ -118,7 +109,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
     """
     say = _speaker(say)
     here = Run.open(run)
-    _meet(load_resolved(here.config))
+    meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
     with contextlib.ExitStack() as stack:
@@ -239,7 +230,8 @@ def _provenance(config: Path | None) -> dict[str, Any]:
     }
 
 
-def _meet(config: RunConfig) -> None:
+def meet(config: RunConfig) -> None:
+    """Make the process ready to train on its device, and meet the other ranks."""
     keep_freed_memory()
     name, found = config.train.device, "cuda" if torch.cuda.is_available() else "cpu"
     device = environment.usable_device(found if name == "auto" else name)
