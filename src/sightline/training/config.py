@@ -113,6 +113,23 @@ class ScheduleConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """What is learnt from a teacher, beside the labels."""
+
+    teacher: str = ""
+    """A run's folder or a bundle, whose classes are those of the data or more; empty: no teacher."""
+    share: Annotated[float, Gt(0.0), Le(1.0)] = 0.5
+    """Share of the teacher's answers in the loss; what is left is that of the labels."""
+    temperature: Annotated[float, Gt(0.0)] = 2.0
+    """What the logits of both are divided by, before their probabilities are compared; larger: softer."""
+    attention: NotNegative = 0.0
+    """Weight of the difference between the attention maps of both; for convolutional networks."""
+    sees: Literal["augmented", "original"] = "augmented"
+    """Whether the teacher is asked at every step about the very image that the student sees, or once about each
+    original; then its answers are kept and the training costs no more than without a teacher."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast, with what."""
 
@@ -128,6 +145,8 @@ class TrainConfig:
     """Peak learning rate."""
     loss: LossConfig = LossConfig()
     """What the training minimises."""
+    distill: DistillConfig = DistillConfig()
+    """What is learnt from a teacher, beside the labels."""
     optimizer: OptimizerConfig = OptimizerConfig()
     """How gradients become steps."""
     schedule: ScheduleConfig = ScheduleConfig()

@@ -58,5 +58,7 @@ def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> O
     if plan.mixing is not None and step < plan.mixed:
         inputs, targets, weights = mixed(inputs, targets, weights, plan.mixing, key)
     own = {} if weights is None else {"weights": weights}  # a user's task may know of no weights
+    if batch.answers is not None:
+        own["answers"] = batch.answers.to(plan.device, non_blocking=True)
     with torch.autocast(plan.device.type, DTYPES[plan.precision], enabled=plan.precision != "fp32"):
         return job.task.outcome(model, inputs, targets, **own)

@@ -203,11 +203,12 @@ def _batches(prepared: Prepared, feed: Feed, plan: Plan, first: int, last: int) 
         last_step=last,
     )
     own = prepared.balance.sample_weights
-    weights = None if own is None else torch.from_numpy(own)
+    columns = {"weights": own, "answers": prepared.answers}
+    given = {name: torch.from_numpy(column) for name, column in columns.items() if column is not None}
     for place, batch in enumerate(feed.batches(feed.training(plan.device), pieces, plan.device)):
         step = first + place // plan.accumulate
         begin, end = batch_bounds(len(indices), batch_size, step % plan.per_epoch)
-        yield batch if weights is None else dataclasses.replace(batch, weights=weights[batch.indices]), end - begin
+        yield dataclasses.replace(batch, **{name: column[batch.indices] for name, column in given.items()}), end - begin
 
 
 def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[int], NDArray[np.int64]]:

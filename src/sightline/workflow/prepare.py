@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
@@ -30,17 +31,17 @@ from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
-from sightline.task.classification import TASKS
-from sightline.task.fit import refuse_unfit
 from sightline.task.task import Task
 from sightline.training.losses import make_loss
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
+from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
 from sightline.workflow.say import Say
+from sightline.workflow.tasks import tasks_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +59,9 @@ class Prepared:
     balance: Balance
     hashes: Hashes
     """Checksum of each sample."""
+    answers: NDArray[np.float32] | None = None
+    """What a teacher said about each sample, ``[samples, classes]``; ``None``: it is asked at each step, or there is
+    none."""
     facts: Scan | None = None
     """What was found out about each sample, where the run was prepared in this process."""
 
@@ -130,10 +134,12 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
-    task, judge = _tasks(settling.config, contract, balanced)
+    task, judge = tasks_of(settling.config, contract, balanced)
+    hashes = packed(facts.rows["sha256"])
+    lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
-    batch = _choose_form(settling, samples, contract, built, task)
-    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
+    batch = _choose_form(settling, samples, contract, built, lesson.task)
+    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, lesson.task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
         say.detail(line)
@@ -150,8 +156,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    hashes = packed(facts.rows["sha256"])
-    return Prepared(settling.config, samples, contract, built, task, judge, balanced, hashes, facts)
+    return Prepared(
+        settling.config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers, facts
+    )
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -178,27 +185,9 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
     hashes = packed(read_split(run.split).sha256)
-    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
-
-
-def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Task:
-    """The task that the settings name, with its loss; without class weights, as they are for training only."""
-    make = plug.resolve("task", config.task.name, TASKS, "task.name")
-    return make(contract, make_loss(config.train.loss, class_weights))
-
-
-def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Task, Task]:
-    """What learns and what judges: one and the same where the classes weigh the same."""
-    own = balanced.class_weights
-    task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
-    refuse_unfit(
-        task,
-        classes=len(contract.classes),
-        loss=config.train.loss.name,
-        mixed=config.data.mixup > 0 or config.data.cutmix > 0,
-        weighted=balanced.sample_weights is not None,
-    )
-    return task, task if own is None else make_task(config, contract)
+    task, judge = tasks_of(config, contract, balanced)
+    lesson = taught(run, config, task, built, contract, samples, hashes, say)
+    return Prepared(config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers)
 
 
 def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:

@@ -125,6 +125,7 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
         paths["data.cache"] = config.data.cache
     if config.model.weights not in ("auto", "none", "hub"):
         paths["model.weights"] = config.model.weights
+    paths["train.distill.teacher"] = config.train.distill.teacher
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 

@@ -17,7 +17,7 @@ from sightline.run import Run
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
-from sightline.workflow.prepare import make_task
+from sightline.workflow.tasks import make_task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
