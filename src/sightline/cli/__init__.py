@@ -11,7 +11,7 @@ import click
 from sightline.errors import SightlineError
 
 VERBS = (
-    *("demo", "check", "split", "pack", "augment", "lr-find", "schedule"),
+    *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
     *("train", "resume", "evaluate", "predict", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""

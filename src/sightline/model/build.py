@@ -1,4 +1,4 @@
-"""From a name to a network. The only file that imports timm."""
+"""From a name to a network. Of timm's, nothing is made anywhere else."""
 
 import contextlib
 import dataclasses
@@ -15,8 +15,9 @@ from sightline.data.derive import Preferred
 from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
 from sightline.model import hub as published
 from sightline.model.cnn import cnn
+from sightline.model.mlp import mlp
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn}
+MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "mlp": mlp}
 """Built-in models; every timm name works beside them."""
 
 
@@ -94,6 +95,8 @@ def build(
         raise WeightsError(
             f"'{name}' has no published weights", where="model.weights", allowed=["none", "a weights file"]
         )
+    if name == "mlp":
+        options = ({} if size is None else {"img_size": size}) | options
     if name in MODELS or plug.is_plug(name):
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
         return Built(module, _last_linear(module), _depth_by_order(module))
