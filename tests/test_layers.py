@@ -12,7 +12,15 @@ from source_tree import imports, loaded_by, modules
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset(
     {
-        *("config", "config_distill", "config_file", "config_effect", "config_faults", "config_schema"),
+        *(
+            "config",
+            "config_distill",
+            "config_file",
+            "config_effect",
+            "config_effect_model",
+            "config_faults",
+            "config_schema",
+        ),
         *("config_steps", "config_useless", "config_yaml"),
     }
 )

@@ -54,17 +54,6 @@ def preferred_input(name: str) -> Preferred | None:
     )
 
 
-def start_head_small(built: Built) -> None:
-    """Give a new head small random weights and no bias, so that training starts from the loss of an even guess.
-
-    Constructors scale the head by its outputs; over features of published weights that makes large, wrong logits, and
-    the first steps would spoil those features.
-    """
-    for name, parameter in built.module.named_parameters():
-        if name in built.head:
-            nn.init.normal_(parameter, std=0.01) if parameter.ndim > 1 else nn.init.zeros_(parameter)
-
-
 def license_of(name: str) -> str:
     """Licence of a timm model's published weights, as its authors state it."""
     if name in MODELS or plug.is_plug(name):
@@ -99,7 +88,7 @@ def build(
         options = ({} if size is None else {"img_size": size}) | options
     if name in MODELS or plug.is_plug(name):
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
-        return Built(module, _last_linear(module), _depth_by_order(module))
+        return Built(module, _last_layer(module, classes), _depth_by_order(module))
     _require_known(name)
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options = {"img_size": size} | options
@@ -110,7 +99,7 @@ def build(
         for parameter in parameters
     }
     head = frozenset(key for key, _ in module.named_parameters() if _in_any(key, _classifiers(module)))
-    return Built(module, head or _last_linear(module), depth)
+    return Built(module, head or _last_layer(module, classes), depth)
 
 
 def _require_known(name: str) -> None:
@@ -192,9 +181,14 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
     return module
 
 
-def _last_linear(module: nn.Module) -> frozenset[str]:
-    """Parameters of the last linear layer: the head of a module that does not name it."""
-    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+def _last_layer(module: nn.Module, classes: int) -> frozenset[str]:
+    """Parameters of the last linear layer, the head of a module that does not name it; else of the last convolution of
+    single pixels with an output for each class, as in networks that average logits over places."""
+    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)] or [
+        name
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d) and (layer.kernel_size, layer.out_channels) == ((1, 1), classes)
+    ]
     return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(layers[-1] + "."))
 
 

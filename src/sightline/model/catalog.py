@@ -157,8 +157,9 @@ def _measure(name: str, macs: bool) -> dict[str, Any]:
     count = sum(parameter.numel() for parameter in module.parameters())
     if not macs:
         return {"parameters": count} | ({"macs": None} if name in MODELS else {})
-    shape = (1, _SMALL_SIDE, _SMALL_SIDE) if name in MODELS else timm.models.get_pretrained_cfg(name).input_size
-    return {"parameters": count, "macs": _multiply_adds(module.eval(), tuple(shape))}
+    cfg: Any = None if name in MODELS else timm.models.get_pretrained_cfg(name)
+    shape = (1, _SMALL_SIDE, _SMALL_SIDE) if cfg is None else tuple(cfg.input_size)
+    return {"parameters": count, "macs": _multiply_adds(module.eval(), shape)}
 
 
 def _multiply_adds(module: torch.nn.Module, shape: tuple[int, ...]) -> int | None:

@@ -1,6 +1,7 @@
 """The built-in baseline without convolutions: what a network learns that knows nothing of neighbouring pixels."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -60,7 +61,8 @@ def mlp(
     """
     if norm not in NORMS:
         raise ModelError(f"unknown norm '{norm}'", where="model.options.norm", allowed=NORMS)
-    if not hidden or not all(isinstance(width, int) and width > 0 for width in hidden):
+    widths: Any = hidden  # settings may hold anything
+    if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
         raise ModelError(
             "mlp needs the width of each hidden layer", where="model.options.hidden", got=hidden,
             hint="such as -s model.options.hidden=[256,128]",

@@ -13,8 +13,9 @@ from sightline.config import RunConfig
 from sightline.config_file import load, refuse_useless, resolve
 from sightline.data.contract import Contract
 from sightline.errors import ConfigError, RunError
-from sightline.model.build import Built, build, preferred_input
-from sightline.model.freeze import set_frozen
+from sightline.model.build import Built, preferred_input
+from sightline.model.freeze import backbone_of, set_frozen
+from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.training.optimizers import make_optimizer
 
@@ -95,10 +96,10 @@ def outline(
     seen, shape = _run(folder, config, settings, classes) if folder.is_dir() else _name(target, config, settings)
     outputs, channels, size = shape if folder.is_dir() else (classes or CLASSES, *shape[1:])
     model, train = seen.model, seen.train
-    built = build(model.name, outputs, channels, dict(model.options), size=size)
+    built = make_model(model, outputs, channels, size=size)
     lr = None if train.lr == "auto" else float(train.lr)
     frozen = "" if re.fullmatch(r"0+(\.0+)?(ep|st|%)", train.freeze) else train.freeze
-    set_frozen(built, bool(frozen))
+    set_frozen(built, backbone_of(built) if frozen else frozenset())
     facts = _facts(built, seen, lr)
     return Outline(
         root=_node(model.name, built.module, facts, "", depth),

@@ -2,8 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,18 +26,18 @@ from sightline.data.stream import require_stream
 from sightline.data.transforms import Evaluation, active_steps, make_transform
 from sightline.findings import Finding
 from sightline.machine import cores
-from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
-from sightline.model.weights import load_weights
+from sightline.model.build import Built, preferred_input
 from sightline.run import Run
 from sightline.task.task import Task
 from sightline.training.losses import make_loss
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
-from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
+from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, shares_seen, training_part
 from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
+from sightline.workflow.network import build_model, check_spread, refuse_probabilities
 from sightline.workflow.say import Say
 from sightline.workflow.tasks import tasks_of
 
@@ -133,12 +131,15 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     settled = settling.config.train
     refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
     balanced = balance_of(samples, settling.config)
-    built, report = build_model(settling.config, contract, say)
+    built, report = build_model(settling.config, contract, say, _prior(samples, settling.config, balanced))
     task, judge = tasks_of(settling.config, contract, balanced)
+    refuse_probabilities(built.module, settling.config, contract)
     hashes = packed(facts.rows["sha256"])
     lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
     batch = _choose_form(settling, samples, contract, built, lesson.task)
+    if settling.config.model.init.check:
+        run.note(init_check=check_spread(built, task, batch, len(contract.classes), say))
     settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, lesson.task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
@@ -183,36 +184,15 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     refuse_other_weights(run, balanced)
     torch.set_num_threads(int(config.train.threads))
     start = resolve(config, {"model.weights": "none"}) if begun else config
-    built, _ = build_model(start, contract, say)
+    built, _ = build_model(start, contract, say, _prior(samples, config, balanced))
     hashes = packed(read_split(run.split).sha256)
     task, judge = tasks_of(config, contract, balanced)
     lesson = taught(run, config, task, built, contract, samples, hashes, say)
     return Prepared(config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers)
 
 
-def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
-    """The network with its starting weights, and an account of where they came from."""
-    torch.manual_seed(config.seed)
-    model = config.model
-    if model.weights == "hub":
-        say.note(f"fetching the published weights of {model.name}")
-    built = build(
-        model.name, len(contract.classes), contract.channels, dict(model.options),
-        size=contract.height, hub=model.weights == "hub",
-    )  # fmt: skip
-    if model.weights in ("none", "hub"):
-        source = "random" if model.weights == "none" else f"published weights of {model.name}"
-        license_name = license_of(model.name) if model.weights == "hub" else ""
-        if model.weights == "hub":
-            start_head_small(built)
-        if license_name:
-            say.note(f"weights: {source}, licence {license_name}")
-        return built, {"source": source, "license": license_name}
-    start_head_small(built)
-    report = load_weights(built.module, Path(model.weights))
-    for line in report.lines():
-        say.note(line)
-    return built, report.as_dict() | {"license": f"that of the file {Path(model.weights).name}"}
+def _prior(samples: Samples, config: RunConfig, balanced: Balance) -> list[float] | None:
+    return shares_seen(samples, config, balanced) if config.model.init.prior_bias else None
 
 
 def _refuse_unknown_names(config: RunConfig) -> None:

@@ -17,6 +17,7 @@ from sightline.config import RunConfig
 from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
 from sightline.errors import CheckpointError, RunError, SightlineError, TrainingError
+from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
@@ -123,9 +124,12 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.data.cache not in ("auto", "on", "off"):
         paths["data.cache"] = config.data.cache
-    if config.model.weights not in ("auto", "none", "hub"):
+    if config.model.weights not in ("auto", "none", "hub") and not is_address(config.model.weights):
         paths["model.weights"] = config.model.weights
     paths["train.distill.teacher"] = config.train.distill.teacher
+    if isinstance(config.model.weights_rules, str):
+        paths["model.weights_rules"] = config.model.weights_rules
+    paths["model.weights_classes"] = config.model.weights_classes or ""
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
