@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
 from sightline.errors import WeightsError
 from sightline.files import cache_folder, sha256_of, whole_file
@@ -37,7 +37,7 @@ def fetch(url: str, sha256: str | None, tell: Tell | None = None) -> Path:
         RunError: the cache cannot be written.
     """
     wanted = _checked(url, sha256)
-    path = cache_folder() / "weights" / wanted[:16] / (Path(unquote(urlparse(url).path)).name or "weights")
+    path = cache_folder() / "weights" / wanted[:16] / (_name(url) or "weights")
     if path.is_file() and sha256_of(path) == wanted:
         return path
     digest = hashlib.sha256()
@@ -52,6 +52,11 @@ def fetch(url: str, sha256: str | None, tell: Tell | None = None) -> Path:
                 hint="nothing was kept; ask whoever publishes it which of the two is right",
             )  # fmt: skip
     return path
+
+
+def _name(url: str) -> str:
+    """The file's name, for the folder of the cache; an address that is none is told of when it is opened."""
+    return Path(unquote(re.split(r"[?#]", url)[0])).name.lstrip(".")
 
 
 def _checked(url: str, sha256: str | None) -> str:
