@@ -40,6 +40,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
+    "mlp with an mlp head": {
+        "model.name": "mlp",
+        "model.options": {"hidden": [16], "dropout": 0.2},
+        "model.head.name": "mlp",
+        "model.head.dropout": 0.3,
+    },
+    "cosine head, orthogonal start": {"model.head.name": "cosine", "model.init.name": "orthogonal"},
+    "branches left out": {
+        "model.name": "test_resnet",
+        "model.options": None,
+        "model.weights": "none",
+        "model.drop_path": 0.3,
+        "model.head.dropout": 0.3,
+        "model.init.prior_bias": True,
+    },
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
     "mixed and weighed": {
         "data.mixup": 0.4,

@@ -21,6 +21,8 @@ class Rows:
     """Classes of the model that the file does not know: their rows keep their initial values."""
     left: int
     """Classes of the file that the model does not have."""
+    several: tuple[str, ...] = ()
+    """Classes of the model whose name several rows of the file have: they start anew."""
 
     def words(self) -> str:
         """The account in a line."""
@@ -30,11 +32,13 @@ class Rows:
         parts += [
             f"{words}: {shortened(names)}" for words, names in (("kept", self.shared), ("new", self.fresh)) if names
         ]
-        return f"head: {'; '.join(parts)}" + (f"; {self.left} classes of the file left out" if self.left else "")
+        parts += [f"{self.left} of the file left out"] if self.left else []
+        parts += [f"several rows have the name: {shortened(self.several)}"] if self.several else []
+        return f"head: {'; '.join(parts)}"
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
-        return dataclasses.asdict(self) | {"shared": list(self.shared), "fresh": list(self.fresh)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
 
 def match_rows(
@@ -73,7 +77,7 @@ def match_rows(
             got=f"{len(given)} names for the {len(found[wrong])} rows of {wrong}",
             hint="give the names that the weights were trained with, one a line",
         )  # fmt: skip
-    place = {name: row for row, name in enumerate(given)}
+    place = {name: row for row, name in enumerate(given) if given.count(name) == 1}
     shared = [name for name in classes if name in place]
     fits = [key for key in there if found[key].shape[1:] == own[key].shape[1:]]
     result = {key: value for key, value in found.items() if key not in there or (key not in fits)}
@@ -87,4 +91,5 @@ def match_rows(
             filled[into] = found[key][source].to(filled)
             result[key] = filled
     fresh = tuple(name for name in classes if name not in place)
-    return result, Rows(True, tuple(shared), fresh, len(given) - len(shared))
+    several = tuple(name for name in fresh if name in given)
+    return result, Rows(True, tuple(shared), fresh, len(given) - len(shared), several)
