@@ -80,7 +80,7 @@ def test_a_file_that_was_changed_in_the_cache_is_fetched_anew(server):
 def test_without_a_checksum_nothing_is_asked_for(server, tmp_path):
     message = r"weights from an address need their checksum \(model.weights_sha256\)\n  got: http.*\n  next: -s model.w"
     with pytest.raises(WeightsError, match=message):
-        fetch(f"{server}/weights.pt", None)
+        fetch(f"{server}/weights.pt", "")
     with pytest.raises(WeightsError, match=r"this is no SHA-256 \(model.weights_sha256\)\n  got: 123"):
         fetch(f"{server}/weights.pt", "123")
     assert not Served.asked and not kept(tmp_path)

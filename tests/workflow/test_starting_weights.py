@@ -60,6 +60,23 @@ def test_a_run_starts_from_another_one_and_keeps_the_rows_of_the_same_classes(fi
     assert trained.ended == "finished"
 
 
+def test_a_model_that_is_not_named_is_that_of_the_run_that_the_weights_are_from(
+    first: Path, other: Path, tmp_path: Path
+):
+    unnamed = {"model.name": None, "model.options": None, "model.weights": str(first)}
+    train_small(other, tmp_path / "run", **unnamed, **STILL)
+    info = Run(tmp_path / "run").info()
+    assert info["settings"]["model.options"] == {"width": 4, "norm": "group"}
+    assert info["origins"]["model.name"] == "auto: that of the run that the weights are from"
+    assert not info["weights_report"]["missing"]
+
+
+def test_weights_that_cannot_be_had_are_told_of_before_any_image_is_read(tmp_path: Path):
+    for wrong, told in (("absent.pt", "does not exist"), ("http://127.0.0.1/w.pt", "need their checksum")):
+        with pytest.raises(WeightsError, match=told):
+            train_small(tmp_path / "no images here", tmp_path / "run", **{"model.weights": wrong})
+
+
 def test_a_checkpoint_file_of_a_run_knows_its_classes_too(first: Path, other: Path, tmp_path: Path):
     file = first / "checkpoints" / Checkpoints(first / "checkpoints").named("best").file
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()

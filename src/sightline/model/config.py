@@ -52,15 +52,16 @@ class ModelConfig:
     weights: str = "auto"
     """none, hub (the model's published weights), a .safetensors, .pt or .pth file, its http(s) address, or a run's
     folder; auto: hub for photos."""
-    weights_sha256: str | None = None
-    """SHA-256 that the weights file must have; needed for an address."""
+    weights_sha256: str = ""
+    """SHA-256 that the weights file must have; needed for an address. Empty: not checked."""
     weights_rules: dict[str, str] | str = dataclasses.field(default_factory=dict[str, str])
     """Other names for the file's tensors: {old: new} for names and their beginnings up to a dot, {"re:PATTERN": new}
     for regular expressions; or a YAML or JSON file of that form."""
     weights_match: Literal["name", "order"] = "name"
     """How tensors of the file find those of the model; order: one after the other, where every shape agrees."""
-    weights_classes: str | None = None
-    """Text file with the class names of the weights' head, one a line: rows of classes that are here too are kept."""
+    weights_classes: str = ""
+    """Text file with the class names of the weights' head, one a line: rows of classes that are here too are kept.
+    Empty: a run's own, or a file beside the weights."""
     head: HeadConfig = HeadConfig()
     """The last layer, which turns features into logits."""
     drop_path: Share = 0.0

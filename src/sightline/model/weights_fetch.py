@@ -24,7 +24,7 @@ def is_address(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def fetch(url: str, sha256: str | None, tell: Tell | None = None) -> Path:
+def fetch(url: str, sha256: str, tell: Tell | None = None) -> Path:
     """The file at an address, from the cache where it lies there already.
 
     Args:
@@ -36,7 +36,7 @@ def fetch(url: str, sha256: str | None, tell: Tell | None = None) -> Path:
         WeightsError: no checksum was given, the address gives no file, or another one than was meant.
         RunError: the cache cannot be written.
     """
-    wanted = _checked(url, sha256)
+    wanted = needed_sha256(url, sha256)
     path = cache_folder() / "weights" / wanted[:16] / (_name(url) or "weights")
     if path.is_file() and sha256_of(path) == wanted:
         return path
@@ -59,8 +59,13 @@ def _name(url: str) -> str:
     return Path(unquote(re.split(r"[?#]", url)[0])).name.lstrip(".")
 
 
-def _checked(url: str, sha256: str | None) -> str:
-    if sha256 is None:
+def needed_sha256(url: str, sha256: str) -> str:
+    """The checksum of what an address gives, in small letters.
+
+    Raises:
+        WeightsError: there is none, or it is no checksum.
+    """
+    if not sha256:
         raise WeightsError(
             "weights from an address need their checksum", where="model.weights_sha256", got=url,
             hint="-s model.weights_sha256=… as their publisher states it, or what sha256sum FILE says of a copy that "

@@ -41,13 +41,7 @@ def read_weights(path: Path, named_by: Path | None = None) -> WeightsFile:
     Raises:
         WeightsError: a file is missing, damaged or no weights file.
     """
-    if not path.is_file():
-        raise WeightsError(
-            "the weights file does not exist",
-            where="model.weights",
-            got=path,
-            allowed=["auto", "none", "hub", "a file", "an http(s) address", "the folder of a run"],
-        )
+    require_file(path)
     if path.suffix == ".onnx":
         raise WeightsError(
             "an ONNX file holds no weights that a model can be filled from", where=str(path),
@@ -69,6 +63,21 @@ def read_weights(path: Path, named_by: Path | None = None) -> WeightsFile:
             hint="give a .safetensors file, or a torch file of plain tensors (it is read with weights_only=True)",
         ) from error
     return WeightsFile(str(path), tensors_in(content, str(path)), not plain, _classes(path, named_by))
+
+
+def require_file(path: Path) -> None:
+    """Let a file pass that is there.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            "the weights file does not exist",
+            where="model.weights",
+            got=path,
+            allowed=["auto", "none", "hub", "a file", "an http(s) address", "the folder of a run"],
+        )
 
 
 def tensors_in(content: Any, source: str) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
 from sightline.training.optimizer_kinds import KINDS
+from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
@@ -46,7 +47,12 @@ class Settling:
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""
         config = self.config.model
-        if config.name == "auto":
+        before = settings_of_run(config.weights) if config.name == "auto" else None
+        if before is not None:
+            self.chose("model.name", before.name, "that of the run that the weights are from")
+            if before.options and not config.options:
+                self.chose("model.options", before.options, "those of the run that the weights are from")
+        elif config.name == "auto":
             if typical_side < SMALL:
                 self.chose("model.name", "cnn", f"the images are {typical_side:.0f} pixels small")
             elif config.weights == "none":

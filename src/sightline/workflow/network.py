@@ -10,6 +10,7 @@ from torch import nn
 
 from sightline import plug
 from sightline.config import RunConfig
+from sightline.config_file import load_resolved
 from sightline.data.contract import Contract
 from sightline.data.loader import Batch
 from sightline.errors import CheckpointError, WeightsError
@@ -21,8 +22,8 @@ from sightline.model.initialise import initialise
 from sightline.model.make import make_model
 from sightline.model.spread import spread_of
 from sightline.model.weights import WeightsReport, load_weights
-from sightline.model.weights_fetch import checked_sha256, fetch, is_address
-from sightline.model.weights_file import WeightsFile, class_names, read_weights, tensors_in
+from sightline.model.weights_fetch import checked_sha256, fetch, is_address, needed_sha256
+from sightline.model.weights_file import WeightsFile, class_names, read_weights, require_file, tensors_in
 from sightline.model.weights_names import read_rules
 from sightline.run import Run
 from sightline.task.logits import OF_LOGITS, refuse_softmax
@@ -116,7 +117,7 @@ def _filled(built: Built, model: ModelConfig, contract: Contract, say: Say) -> t
 
 
 def _read(model: ModelConfig, contract: Contract, say: Say) -> tuple[WeightsFile, str]:
-    named_by = None if model.weights_classes is None else Path(model.weights_classes)
+    named_by = Path(model.weights_classes) if model.weights_classes else None
     if is_address(model.weights):
         with say.progress("fetching weights") as tell:
             path = fetch(model.weights, model.weights_sha256, tell)
@@ -131,7 +132,7 @@ def _read(model: ModelConfig, contract: Contract, say: Say) -> tuple[WeightsFile
         return read_weights(path, named_by), f"that of the file {path.name}"
     if checkpoint is not None:
         _verify(path, model.weights_sha256)
-    elif model.weights_sha256 is not None:
+    elif model.weights_sha256:
         raise WeightsError(
             "the checksum of a run's weights is in its own index", where="model.weights_sha256", hint="remove it"
         )
@@ -146,8 +147,32 @@ def _tell_other_scale(before: Contract, now: Contract, say: Say) -> None:
         )
 
 
-def _verify(path: Path, sha256: str | None) -> None:
-    if sha256 is None or not path.is_file():
+def refuse_absent_weights(model: ModelConfig) -> None:
+    """Find out before any image is read that the weights cannot be had.
+
+    Raises:
+        WeightsError: an address without a checksum, or a file that is not there.
+        RunError: a folder that is no run.
+    """
+    if model.weights in ("auto", "none", "hub"):
+        return
+    if is_address(model.weights):
+        needed_sha256(model.weights, model.weights_sha256)
+        return
+    if _run_of(Path(model.weights))[0] is None:
+        require_file(Path(model.weights))
+
+
+def settings_of_run(weights: str) -> ModelConfig | None:
+    """What a run's network was made with; ``None`` where the weights are not from a run."""
+    if weights in ("auto", "none", "hub") or is_address(weights):
+        return None
+    run, _ = _run_of(Path(weights))
+    return None if run is None else load_resolved(run.config).model
+
+
+def _verify(path: Path, sha256: str) -> None:
+    if not sha256 or not path.is_file():
         return
     found, wanted = sha256_of(path), checked_sha256(sha256)
     if found != wanted:

@@ -37,7 +37,7 @@ from sightline.workflow.balance import balance_of, balance_told, refuse_other_we
 from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
-from sightline.workflow.network import build_model, check_spread, refuse_probabilities
+from sightline.workflow.network import build_model, check_spread, refuse_absent_weights, refuse_probabilities
 from sightline.workflow.say import Say
 from sightline.workflow.tasks import tasks_of
 
@@ -199,6 +199,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     """A misspelt model or missing file is found before a large data set is read."""
     if config.model.name != "auto":
         preferred_input(config.model.name)
+    refuse_absent_weights(config.model)
     make_loss(config.train.loss)
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")

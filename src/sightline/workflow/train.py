@@ -129,7 +129,7 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     paths["train.distill.teacher"] = config.train.distill.teacher
     if isinstance(config.model.weights_rules, str):
         paths["model.weights_rules"] = config.model.weights_rules
-    paths["model.weights_classes"] = config.model.weights_classes or ""
+    paths["model.weights_classes"] = config.model.weights_classes
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
