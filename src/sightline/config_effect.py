@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_distill import DISTILL_ROWS
-from sightline.config_effect_model import MODEL
 from sightline.config_faults import shown, together
+from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
 from sightline.config_useless import Useless
 from sightline.data.config import is_preset
@@ -91,7 +91,7 @@ USELESS = (
     ),
     *_SCHEDULE,
     *DISTILL_ROWS,
-    *(Useless(*row) for row in MODEL),
+    *MODEL_ROWS,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
