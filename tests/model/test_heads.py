@@ -128,7 +128,7 @@ def test_a_small_start_is_that_of_the_last_layer_only():
     hidden = built.module.head.hidden.weight.clone()
     start_head_small(built, 3)
     assert torch.equal(built.module.head.hidden.weight, hidden) and not built.module.head.last.bias.any()
-    assert float(built.module.head.last.weight.abs().max()) < 0.05
+    assert built.module.head.last.weight.abs().max().item() < 0.05
     assert class_rows(built, 3) == ["head.last.weight", "head.last.bias"]
     cosine = made("cnn", HEADS["cosine"])
     before = cosine.module.head.weight.clone()
