@@ -18,10 +18,11 @@ from sightline.config import RunConfig
 from sightline.data.augment.config import STEPS
 from sightline.data.config import is_own, is_step_list
 from sightline.files import write_json
-from sightline.training.config import is_duration
+from sightline.training.config import is_duration, is_stages
 
 PREDICATES: dict[Any, tuple[str, str]] = {
     is_duration: ("a duration: 5ep, 500st or 10%", r"^\d+(\.\d+)?(ep|st|%)$"),
+    is_stages: ("first:K or last:K", r"^(first|last):[1-9]\d{0,5}$"),
     is_own: ('"my_file:thing"', r"^.+:.+$"),
     is_step_list: ("a list of steps such as [hflip, {rotation: {degrees: 10}}]", ""),
 }

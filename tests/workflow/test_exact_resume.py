@@ -39,6 +39,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train.evaluate": "2st",
     },
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
+    "thawed stage by stage": {"train.freeze": "3st", "train.freezing.gradual": "2st", "model.options": BATCH},
+    "the head first, at a rate of its own": {
+        "train.freeze": "8st",
+        "train.freezing.what": ["stem.*", "stage*"],
+        "train.freezing.lr_while": 0.01,
+        "train.schedule.warmup": "2st",
+    },
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "mlp with an mlp head": {
         "model.name": "mlp",

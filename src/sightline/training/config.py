@@ -12,6 +12,11 @@ def is_duration(text: str) -> bool:
     return re.fullmatch(r"\d+(\.\d+)?(ep|st|%)", text) is not None
 
 
+def is_stages(text: str) -> bool:
+    """Whether the text names stages of a network: first:2 or last:2."""
+    return re.fullmatch(r"(first|last):[1-9]\d{0,5}", text) is not None
+
+
 TAKEN: dict[str, tuple[str, ...]] = {
     "sgd": ("momentum", "nesterov"),
     "adam": ("betas",),
@@ -130,6 +135,20 @@ class DistillConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class FreezingConfig:
+    """What ``train.freeze`` keeps from learning, and how it is let go."""
+
+    what: Literal["backbone"] | Annotated[str, Predicate(is_stages)] | tuple[str, ...] = "backbone"
+    """backbone: all but the head; first:2 or last:2: so many stages; or patterns of parameters' names, such as
+    ["stem.*", "*.norm.*"]. Batch statistics of frozen layers stay what they were."""
+    gradual: Duration | None = None
+    """After train.freeze, let go of one stage each so long, from the head down; none: of all at once."""
+    lr_while: Annotated[float, Gt(0.0)] | None = None
+    """Constant learning rate while train.freeze lasts; the schedule, with train.lr for its peak, then begins where it
+    ends. none: one schedule over the whole run."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast, with what."""
 
@@ -156,7 +175,9 @@ class TrainConfig:
     ema: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
     """Decay of a moving average of the weights; where set, evaluation and export use the average."""
     freeze: Duration = "0ep"
-    """Train only the head for so long, then everything: 3ep, 500st, 100%."""
+    """For how long a part of the network does not learn, then everything does: 3ep, 500st; 100%: never."""
+    freezing: FreezingConfig = FreezingConfig()
+    """What does not learn for so long."""
     layer_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     """Learning rate of each layer as a share of that of the layer above it, from the head down."""
     patience: Duration | None = None

@@ -41,7 +41,7 @@ class Plan:
     lr: Callable[[int], float]
     clip: float | None
     frozen: Callable[[int], frozenset[str]]
-    """Names of the parameters that do not learn in a step."""
+    """Names of the parameters that do not learn in a step; the same object until they change."""
     evaluate: int
     save: int
     patience: int | None

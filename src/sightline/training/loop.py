@@ -42,7 +42,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         # Schedule: learning rate and what may learn.
         lr = plan.rate(state)
         set_lr(job.optimizer, lr)
-        if plan.frozen(step) != frozen:
+        if plan.frozen(step) is not frozen:
             frozen = plan.frozen(step)
             model = wrapped(job, frozen)
         training_mode(job.built, frozen)

@@ -1,0 +1,44 @@
+"""The stages of a network: what practitioners freeze and thaw, coarser than its layers."""
+
+import dataclasses
+import os.path
+
+from sightline.model.build import Built
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Some layers that belong together, such as all blocks of one resolution."""
+
+    label: str
+    """Where its parameters lie in the network, such as ``layer1`` or ``conv1, bn1``."""
+    parameters: frozenset[str]
+    """Names of its parameters."""
+
+
+def stages_of(built: Built) -> list[Stage]:
+    """The stages from the input to the output; the head is the last, and in no other.
+
+    For networks of timm they are the coarse groups of their authors, for others the direct children of the network (or
+    of the only child that holds everything).
+    """
+    places = built.stages or built.depth
+    found: dict[float, list[str]] = {}
+    for name, _ in built.module.named_parameters():
+        place = float("inf") if name in built.head else float(places.get(name, max(places.values(), default=0)))
+        found.setdefault(place, []).append(name)
+    return [Stage(_label(found[place]), frozenset(found[place])) for place in sorted(found)]
+
+
+def _label(names: list[str]) -> str:
+    """The longest common path of the parameters below each direct child of the network."""
+    below: dict[str, list[str]] = {}
+    for name in names:
+        below.setdefault(name.split(".")[0], []).append(name)
+    return ", ".join(_common(own) for own in below.values())
+
+
+def _common(names: list[str]) -> str:
+    """``layer1`` of ``layer1.0.weight`` and ``layer1.1.bias``; one name alone gives the module that it belongs to."""
+    paths = [name.rpartition(".")[0].replace(".", os.sep) for name in names]
+    return os.path.commonpath(paths).replace(os.sep, ".") if all(paths) else names[0].split(".")[0]
