@@ -62,6 +62,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "model.head.dropout": 0.3,
         "model.init.prior_bias": True,
     },
+    "rates and decay by rules": {
+        "train.groups": [{"match": "stem.*", "lr_share": 0.1}, {"match": "*.bias", "weight_decay": 0.2}],
+        "train.optimizer.name": "muon",
+    },
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
     "mixed and weighed": {
         "data.mixup": 0.4,

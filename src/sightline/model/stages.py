@@ -1,8 +1,10 @@
-"""The stages of a network: what practitioners freeze and thaw, coarser than its layers."""
+"""Parts of a network by name: its stages, coarser than its layers, and what patterns match."""
 
 import dataclasses
+import fnmatch
 import os.path
 
+from sightline.errors import ConfigError, did_you_mean
 from sightline.model.build import Built
 
 
@@ -28,6 +30,26 @@ def stages_of(built: Built) -> list[Stage]:
         place = float("inf") if name in built.head else float(places.get(name, max(places.values(), default=0)))
         found.setdefault(place, []).append(name)
     return [Stage(_label(found[place]), frozenset(found[place])) for place in sorted(found)]
+
+
+def matching(built: Built, pattern: str, where: str) -> frozenset[str]:
+    """Names of the parameters that a pattern fits: ``*`` any letters, ``?`` one, ``[ab]`` one of these.
+
+    Raises:
+        ConfigError: there are none; names what there is.
+    """
+    names = [name for name, _ in built.module.named_parameters()]
+    found = frozenset(name for name in names if fnmatch.fnmatchcase(name, pattern))
+    if found:
+        return found
+    inside = any(name.startswith(pattern + ".") for name in names)
+    modules = list(dict.fromkeys(name.partition(".")[0] for name in names))
+    raise ConfigError(
+        f"the pattern '{pattern}' matches no parameter's name", where=where,
+        got=f"{', '.join(names[:3])}, …, {names[-1]}",
+        hint=f"did you mean '{pattern}.*'?" if inside else did_you_mean(pattern, [f"{one}.*" for one in modules])
+        or f"* stands for any letters: {modules[0]}.*",
+    )  # fmt: skip
 
 
 def _label(names: list[str]) -> str:

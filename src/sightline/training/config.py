@@ -17,6 +17,11 @@ def is_stages(text: str) -> bool:
     return re.fullmatch(r"(first|last):[1-9]\d{0,5}", text) is not None
 
 
+def is_rule_list(items: list[Any]) -> bool:
+    """Whether these can be rules for groups of parameters; what they say is checked where it can be told in words."""
+    return all(isinstance(item, dict) for item in items)
+
+
 TAKEN: dict[str, tuple[str, ...]] = {
     "sgd": ("momentum", "nesterov"),
     "adam": ("betas",),
@@ -51,6 +56,7 @@ Duration = Annotated[str, Predicate(is_duration)]
 Positive = Annotated[int, Ge(1)]
 Decay = Annotated[float, Ge(0.0), Lt(1.0)]
 NotNegative = Annotated[float, Ge(0.0)]
+Rules = Annotated[list[Any], Predicate(is_rule_list)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,18 @@ class DistillConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RuleConfig:
+    """A rule for some parameters: one entry of ``train.groups``."""
+
+    match: str
+    """Pattern of parameters' names: blocks.* or *.bias."""
+    lr_share: Annotated[float, Gt(0.0)] | None = None
+    """Their part of the learning rate, times that of train.layer_decay."""
+    weight_decay: NotNegative | None = None
+    """Their weight decay, norms and biases included."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FreezingConfig:
     """What ``train.freeze`` keeps from learning, and how it is let go."""
 
@@ -180,6 +198,9 @@ class TrainConfig:
     """What does not learn for so long."""
     layer_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     """Learning rate of each layer as a share of that of the layer above it, from the head down."""
+    groups: Rules = dataclasses.field(default_factory=list[Any])
+    """Learning rate and weight decay by patterns of parameters' names: [{match: "blocks.*", lr_share: 0.1}, {match:
+    "*.bias", weight_decay: 0.01}]; of rules that match the same parameter, the last one that gives a figure decides."""
     patience: Duration | None = None
     """Stop when the validation score has not improved for so long: 5ep, 500st."""
     evaluate: Duration = "1ep"

@@ -2,13 +2,12 @@
 
 import bisect
 import dataclasses
-import fnmatch
 from collections.abc import Callable
 
-from sightline.errors import ConfigError, ModelError, did_you_mean
+from sightline.errors import ConfigError, ModelError
 from sightline.model.build import Built
 from sightline.model.freeze import backbone_of
-from sightline.model.stages import Stage, stages_of
+from sightline.model.stages import Stage, matching, stages_of
 from sightline.training.config import TrainConfig
 from sightline.training.schedules import Clock, make_schedule, steps_of
 
@@ -136,26 +135,6 @@ def _frozen(built: Built, config: TrainConfig) -> frozenset[str]:
         )  # fmt: skip
     chosen = stages[: int(count)] if end == "first" else stages[-int(count) :]
     return frozenset().union(*(stage.parameters for stage in chosen))
-
-
-def matching(built: Built, pattern: str, where: str) -> frozenset[str]:
-    """Names of the parameters that a pattern fits: ``*`` any letters, ``?`` one, ``[ab]`` one of these.
-
-    Raises:
-        ConfigError: there are none; names what there is.
-    """
-    names = [name for name, _ in built.module.named_parameters()]
-    found = frozenset(name for name in names if fnmatch.fnmatchcase(name, pattern))
-    if found:
-        return found
-    inside = any(name.startswith(pattern + ".") for name in names)
-    modules = list(dict.fromkeys(name.partition(".")[0] for name in names))
-    raise ConfigError(
-        f"the pattern '{pattern}' matches no parameter's name", where=where,
-        got=f"{', '.join(names[:3])}, …, {names[-1]}",
-        hint=f"did you mean '{pattern}.*'?" if inside else did_you_mean(pattern, [f"{one}.*" for one in modules])
-        or f"* stands for any letters: {modules[0]}.*",
-    )  # fmt: skip
 
 
 def _listed(stages: list[Stage]) -> str:
