@@ -120,7 +120,7 @@ USELESS = (
             "give a length above zero, such as 1ep; 100% is once, at the end",
             "cannot be zero",
         )
-        for name in ("evaluate", "save", "patience")
+        for name in ("evaluate", "save", "patience", "swa")
     ),
     Useless(
         "data.cache",

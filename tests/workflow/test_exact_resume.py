@@ -62,6 +62,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "model.head.dropout": 0.3,
         "model.init.prior_bias": True,
     },
+    "uphill with batch norm and dropout": {"train.sam.rho": 0.1, "train.accumulate": 2, "model.options": BATCH},
+    "averaged from the eighth step on": {"train.swa": "6st", "model.options": BATCH},
+    "penalized and disturbed": {
+        "train.l1": 1e-3,
+        "train.orthogonal": 1e-2,
+        "train.noise": {"inputs": 0.1, "weights": 0.01, "gradients": 0.01},
+        "train.sam": {"rho": 0.2, "adaptive": True},
+        "train.clip": 0.5,
+    },
     "rates and decay by rules": {
         "train.groups": [{"match": "stem.*", "lr_share": 0.1}, {"match": "*.bias", "weight_decay": 0.2}],
         "train.optimizer.name": "muon",
@@ -112,6 +121,7 @@ def test_a_run_cut_off_in_the_middle_of_a_step_ends_like_one_that_was_not(
         assert timeless(cut) == timeless(run)
         assert steps_of(cut) == list(range(1, 15))
         assert best_of(cut) == best_of(run)
+        assert Run(cut).info()["best_weights_sha256"] == Run(run).info()["best_weights_sha256"]
         assert weights_of(cut, "best").keys() == weights_of(run, "best").keys()
 
 

@@ -37,6 +37,21 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "muon": ("momentum", "nesterov", "betas"),
 }
 """Which settings each built-in optimizer takes, beside the learning rate, the decay and its own options."""
+DECAYS: dict[str, tuple[str, ...]] = {
+    "sgd": ("coupled", "decoupled"),
+    "adam": ("coupled", "decoupled"),
+    "adamw": ("decoupled",),
+    "nadam": ("decoupled", "coupled"),
+    "radam": ("decoupled", "coupled"),
+    "rmsprop": ("coupled",),
+    "adagrad": ("coupled",),
+    "adadelta": ("coupled",),
+    "adabelief": ("decoupled", "coupled"),
+    "ranger": ("decoupled", "coupled"),
+    "lion": ("decoupled",),
+    "muon": ("decoupled",),
+}
+"""Forms of weight decay that each built-in optimizer can have, the customary one first."""
 SHAPED_BY: dict[str, tuple[str, ...]] = {
     "constant": (),
     "linear": ("final",),
@@ -84,8 +99,10 @@ class OptimizerConfig:
     """sgd, adam, adamw, nadam, radam, rmsprop, adagrad, adadelta, adabelief, ranger, lion, muon, or your own
     "my_file:make_optimizer"."""
     weight_decay: NotNegative | Literal["auto"] = "auto"
-    """Decay of matrices and filters: decoupled, but L2 with sgd, adam, rmsprop, adagrad and adadelta. Norms and biases
-    are never decayed."""
+    """Decay of matrices and filters; of norms and biases only where train.groups says so."""
+    decay: Literal["auto", "coupled", "decoupled"] = "auto"
+    """coupled: L2, a term of the gradient; decoupled: the weights shrink by learning rate times decay, whatever the
+    gradient; auto: coupled with sgd, adam, rmsprop, adagrad and adadelta, decoupled with the others."""
     momentum: Annotated[float, Ge(0.0), Lt(1.0)] | None = None
     """Momentum of sgd (none: 0.9), muon (0.95) and rmsprop (0)."""
     nesterov: bool = True
@@ -167,6 +184,29 @@ class FreezingConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """Gaussian noise in the training, drawn anew in each step."""
+
+    inputs: NotNegative = 0.0
+    """Standard deviation of what is added to the normalized images."""
+    weights: NotNegative = 0.0
+    """Standard deviation of what is added to matrices and filters while the gradient is computed."""
+    gradients: NotNegative = 0.0
+    """Variance of what is added to the gradient in the first step; it falls with the step to the power of 0.55."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamConfig:
+    """Sharpness-aware minimization: the gradient of a step is taken a little uphill."""
+
+    rho: NotNegative = 0.0
+    """How far uphill; 0.05 is customary, ten times as much where it is adaptive; 0: no such thing. Doubles the time of
+    a step."""
+    adaptive: bool = False
+    """Go further along large weights, so that the scale of a layer does not matter."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast, with what."""
 
@@ -192,6 +232,18 @@ class TrainConfig:
     """Largest norm of the gradient over all parameters; larger ones are scaled down to it."""
     ema: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
     """Decay of a moving average of the weights; where set, evaluation and export use the average."""
+    swa: Duration | None = None
+    """Average the weights equally over the last so long, re-estimate batch statistics at the end, and judge the average
+    then: 25%, 5ep."""
+    l1: NotNegative = 0.0
+    """L1 penalty: so many times the sum of the sizes of all weights in matrices and filters, as a term of the loss."""
+    orthogonal: NotNegative = 0.0
+    """Soft orthogonality: so many times the squared distance of W W^T from the identity, over linear and convolutional
+    layers, as a term of the loss."""
+    noise: NoiseConfig = NoiseConfig()
+    """Gaussian noise on images, weights and gradients."""
+    sam: SamConfig = SamConfig()
+    """Sharpness-aware minimization."""
     freeze: Duration = "0ep"
     """For how long a part of the network does not learn, then everything does: 3ep, 500st; 100%: never."""
     freezing: FreezingConfig = FreezingConfig()

@@ -25,11 +25,13 @@ from sightline.sinks.console import ConsoleSink
 from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.config import TrainConfig
 from sightline.training.ema import Ema
 from sightline.training.freezing import make_freezing, rate_after
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
 from sightline.training.schedules import Clock, clock_of, steps_of
+from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
@@ -69,6 +71,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         optimizer=optimizer,
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         ema=None if train.ema is None else Ema(built.module, train.ema),
+        swa=_swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps)),
         checkpoints=Checkpoints(run.checkpoints),
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
         evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
@@ -99,9 +102,25 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         precision=train.precision,
         layout=train.layout,
         device=device,
+        l1=train.l1,
+        orthogonal=train.orthogonal,
+        noise=train.noise,
+        sam=train.sam,
         mixing=mixing,
         mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,
     )
+
+
+def _swa(module: nn.Module, train: TrainConfig, clock: Clock) -> Swa | None:
+    if train.swa is None:
+        return None
+    length = clock.steps(train.swa, "train.swa")
+    if not 2 <= length <= clock.total:
+        raise ConfigError(
+            "an average of one is none" if length < 2 else "the average would begin before the run",
+            where="train.swa", got=f"{length} of {clock.total} steps", hint="set it to 25%, or to some epochs",
+        )  # fmt: skip
+    return Swa(module, clock.total - length)
 
 
 def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
