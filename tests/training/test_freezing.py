@@ -13,8 +13,8 @@ from sightline.model.freeze import backbone_of
 from sightline.model.stages import stages_of
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import FreezingConfig, ScheduleConfig, TrainConfig
-from sightline.training.freezing import make_freezing, rate_after
-from sightline.training.schedules import Clock, make_schedule
+from sightline.training.freezing import make_freezing
+from sightline.training.schedules import Clock, make_schedule, rate_of
 from small_training import train_small, write_pictures
 
 CLOCK = Clock(per_epoch=10, warmup=0, total=100)
@@ -98,22 +98,21 @@ def test_a_model_without_a_known_head_needs_to_be_told_what_to_freeze():
     assert freezing(own, "1ep", what="first:1").at(0) == {"0.weight", "0.bias"}
 
 
-def test_the_schedule_begins_where_freezing_ends(built: Built):
+def test_the_schedule_begins_where_freezing_ends():
     config = TrainConfig(
         freeze="2ep", freezing=FreezingConfig(lr_while=0.5), lr=0.1, schedule=ScheduleConfig(warmup="10%")
     )
-    plan = make_freezing(built, config, CLOCK)
-    lr = rate_after(plan, config, CLOCK)
+    lr = rate_of(config, CLOCK)
     schedule = make_schedule(config.schedule, 0.1, Clock(10, 8, 80))
     assert [lr(step) for step in range(20)] == [0.5] * 20
     assert [lr(step) for step in range(20, 100)] == [schedule(step) for step in range(80)]
     assert max(lr(step) for step in range(20, 100)) == 0.1
 
 
-def test_a_rate_of_its_own_for_what_is_never_let_go_is_refused(built: Built):
+def test_a_rate_of_its_own_for_what_is_never_let_go_is_refused():
     config = TrainConfig(freeze="100%", freezing=FreezingConfig(lr_while=0.5), lr=0.1)
     with pytest.raises(ConfigError, match=r"train\.lr would never come .*\n.*\n  next: set train\.lr=0\.5 alone"):
-        rate_after(make_freezing(built, config, CLOCK), config, CLOCK)
+        rate_of(config, CLOCK)
 
 
 SETTINGS: dict[str, Any] = {

@@ -2,14 +2,13 @@
 
 import bisect
 import dataclasses
-from collections.abc import Callable
 
 from sightline.errors import ConfigError, ModelError
 from sightline.model.build import Built
 from sightline.model.freeze import backbone_of
 from sightline.model.stages import Stage, matching, stages_of
 from sightline.training.config import TrainConfig
-from sightline.training.schedules import Clock, make_schedule, steps_of
+from sightline.training.schedules import Clock
 
 _NOTHING = frozenset[str]()
 
@@ -62,32 +61,6 @@ def make_freezing(built: Built, config: TrainConfig, clock: Clock) -> Freezing:
     if config.freezing.gradual is None:
         return Freezing((until,), (frozen, _NOTHING))
     return _gradual(built, frozen, until, clock.steps(config.freezing.gradual, "train.freezing.gradual"), clock.total)
-
-
-def rate_after(freezing: Freezing, config: TrainConfig, clock: Clock) -> Callable[[int], float]:
-    """The learning rate of each step: the schedule, after a constant rate while everything named is frozen.
-
-    Args:
-        freezing: its first change is where the schedule begins, if ``train.freezing.lr_while`` is set.
-        config: names both rates and the schedule; shares of the run are then those of what is left of it.
-        clock: lengths of the whole run.
-
-    Raises:
-        ConfigError: the schedule would never begin, or does not fit into what is left of the run.
-    """
-    head, peak = config.freezing.lr_while, float(config.lr)
-    if head is None:
-        return make_schedule(config.schedule, peak, clock)
-    if not freezing.changes:
-        raise ConfigError(
-            "all that is frozen stays so, and train.lr would never come", where="train.freezing.lr_while",
-            got=f"{config.freeze} of {clock.total} steps", hint=f"set train.lr={head:g} alone",
-        )  # fmt: skip
-    until = freezing.changes[0]
-    left = clock.total - until
-    rest = Clock(clock.per_epoch, steps_of(config.schedule.warmup, clock.per_epoch, left), left)
-    then = make_schedule(config.schedule, peak, rest)
-    return lambda step: head if step < until else then(step - until)
 
 
 def _gradual(built: Built, frozen: frozenset[str], until: int, every: int, total: int) -> Freezing:

@@ -27,10 +27,10 @@ from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import TrainConfig
 from sightline.training.ema import Ema
-from sightline.training.freezing import make_freezing, rate_after
+from sightline.training.freezing import make_freezing
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
-from sightline.training.schedules import Clock, clock_of, steps_of
+from sightline.training.schedules import Clock, clock_of, rate_of, steps_of
 from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
@@ -85,17 +85,16 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
     train, samples = config.train, len(training_part(prepared.samples, config))
     clock = clock_of(train, samples)
     per_epoch, steps = clock.per_epoch, clock.total
-    freezing = make_freezing(prepared.built, train, clock)
     mixing = _mixing(config, len(prepared.contract.classes))
     return Plan(
         seed=config.seed,
         steps=steps,
         per_epoch=per_epoch,
         accumulate=train.accumulate,
-        lr=rate_after(freezing, train, clock),
+        lr=rate_of(train, clock),
         lowering=_lowering(config, clock),
         clip=train.clip,
-        frozen=freezing.at,
+        frozen=make_freezing(prepared.built, train, clock).at,
         evaluate=max(1, steps_of(train.evaluate, per_epoch, steps)),
         save=max(1, steps_of(train.save, per_epoch, steps)),
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
