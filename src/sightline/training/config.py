@@ -17,6 +17,11 @@ def is_stages(text: str) -> bool:
     return re.fullmatch(r"(first|last):[1-9]\d{0,5}", text) is not None
 
 
+def is_pattern(text: str) -> bool:
+    """Whether the text can match a parameter's name."""
+    return text != ""
+
+
 def is_rule_list(items: list[Any]) -> bool:
     """Whether these can be rules for groups of parameters; what they say is checked where it can be told in words."""
     return all(isinstance(item, dict) for item in items)
@@ -71,6 +76,7 @@ Duration = Annotated[str, Predicate(is_duration)]
 Positive = Annotated[int, Ge(1)]
 Decay = Annotated[float, Ge(0.0), Lt(1.0)]
 NotNegative = Annotated[float, Ge(0.0)]
+Pattern = Annotated[str, Predicate(is_pattern)]
 Rules = Annotated[list[Any], Predicate(is_rule_list)]
 
 
@@ -173,7 +179,7 @@ class RuleConfig:
 class FreezingConfig:
     """What ``train.freeze`` keeps from learning, and how it is let go."""
 
-    what: Literal["backbone"] | Annotated[str, Predicate(is_stages)] | tuple[str, ...] = "backbone"
+    what: Literal["backbone"] | Annotated[str, Predicate(is_stages)] | tuple[Pattern, ...] = "backbone"
     """backbone: all but the head; first:2 or last:2: so many stages; or patterns of parameters' names, such as
     ["stem.*", "*.norm.*"]. Batch statistics of frozen layers stay what they were."""
     gradual: Duration | None = None
