@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lever_variants import BATCH, LEVERS
 from sightline import resume
 from sightline.errors import ChangedDataError, RunError
 from sightline.run import Run
@@ -24,7 +25,6 @@ from small_training import (
     write_weighted_csv,
 )
 
-BATCH = {"width": 4, "norm": "batch", "dropout": 0.2}
 VARIANTS: dict[str, dict[str, Any]] = {
     "adamw with batch norm and dropout": {"model.options": BATCH},
     "average of the weights": {"train.ema": 0.9},
@@ -39,13 +39,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train.evaluate": "2st",
     },
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
-    "thawed stage by stage": {"train.freeze": "3st", "train.freezing.gradual": "2st", "model.options": BATCH},
-    "the head first, at a rate of its own": {
-        "train.freeze": "8st",
-        "train.freezing.what": ["stem.*", "stage*"],
-        "train.freezing.lr_while": 0.01,
-        "train.schedule.warmup": "2st",
-    },
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "mlp with an mlp head": {
         "model.name": "mlp",
@@ -62,19 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "model.head.dropout": 0.3,
         "model.init.prior_bias": True,
     },
-    "uphill with batch norm and dropout": {"train.sam.rho": 0.1, "train.accumulate": 2, "model.options": BATCH},
-    "averaged from the eighth step on": {"train.swa": "6st", "model.options": BATCH},
-    "penalized and disturbed": {
-        "train.l1": 1e-3,
-        "train.orthogonal": 1e-2,
-        "train.noise": {"inputs": 0.1, "weights": 0.01, "gradients": 0.01},
-        "train.sam": {"rho": 0.2, "adaptive": True},
-        "train.clip": 0.5,
-    },
-    "rates and decay by rules": {
-        "train.groups": [{"match": "stem.*", "lr_share": 0.1}, {"match": "*.bias", "weight_decay": 0.2}],
-        "train.optimizer.name": "muon",
-    },
+    **LEVERS,
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
     "mixed and weighed": {
         "data.mixup": 0.4,

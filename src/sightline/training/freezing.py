@@ -43,7 +43,7 @@ def make_freezing(built: Built, config: TrainConfig, clock: Clock) -> Freezing:
     if float(config.freeze.rstrip("epst%")) == 0:
         return Freezing()
     until = clock.steps(config.freeze, "train.freeze")
-    frozen = _frozen(built, config)
+    frozen = named_frozen(built, config)
     if not frozen:
         raise ConfigError("nothing is named to be frozen", where="train.freezing.what", hint="name it, or backbone")
     if len(frozen) == sum(1 for _ in built.module.named_parameters()):
@@ -86,7 +86,13 @@ def _gradual(built: Built, frozen: frozenset[str], until: int, every: int, total
     return Freezing(changes, tuple(parts))
 
 
-def _frozen(built: Built, config: TrainConfig) -> frozenset[str]:
+def named_frozen(built: Built, config: TrainConfig) -> frozenset[str]:
+    """Names of the parameters that ``train.freezing.what`` names.
+
+    Raises:
+        ConfigError: a pattern matches nothing, or there are not so many stages.
+        ModelError: the backbone is named, and the head is not known.
+    """
     what = config.freezing.what
     if what == "backbone":
         if not built.head:
