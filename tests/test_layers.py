@@ -17,6 +17,7 @@ BORDER = frozenset(
             "config_distill",
             "config_file",
             "config_effect",
+            "config_effect_levers",
             "config_model",
             "config_faults",
             "config_schema",

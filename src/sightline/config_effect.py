@@ -1,11 +1,11 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
 import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_distill import DISTILL_ROWS
+from sightline.config_effect_levers import LEVERS, is_nothing
 from sightline.config_faults import shown, together
 from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
@@ -92,6 +92,7 @@ USELESS = (
     *_SCHEDULE,
     *DISTILL_ROWS,
     *MODEL_ROWS,
+    *LEVERS,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -114,14 +115,12 @@ USELESS = (
     *(
         Useless(
             f"train.{name}",
-            lambda config, name=name: (
-                re.fullmatch(r"0+(\.0+)?(ep|st|%)", getattr(config.train, name) or "") is not None
-            ),
+            lambda config, name=name: is_nothing(getattr(config.train, name)),
             "an interval of nothing never comes round",
             "give a length above zero, such as 1ep; 100% is once, at the end",
             "cannot be zero",
         )
-        for name in ("evaluate", "save", "patience")
+        for name in ("evaluate", "save", "patience", "swa")
     ),
     Useless(
         "data.cache",

@@ -31,6 +31,8 @@ class Built:
     """Names of the parameters of the last layer, which no pretrained weights can give."""
     depth: dict[str, int]
     """Layer of each parameter, 0 at the input; the head has the largest."""
+    stages: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Stage of each parameter, 0 at the input; empty: each layer is one. See ``model.stages.stages_of``."""
 
 
 def preferred_input(name: str) -> Preferred | None:
@@ -93,13 +95,10 @@ def build(
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options = {"img_size": size} | options
     module = _timm(name, classes, channels, options, hub)
-    depth = {
-        parameter: layer
-        for layer, parameters in timm.models.group_parameters(module, module.group_matcher(coarse=False)).items()
-        for parameter in parameters
-    }
     head = frozenset(key for key, _ in module.named_parameters() if _in_any(key, _classifiers(module)))
-    return Built(module, head or _last_layer(module, classes), depth)
+    return Built(
+        module, head or _last_layer(module, classes), _grouped(module, coarse=False), _grouped(module, coarse=True)
+    )
 
 
 def _require_known(name: str) -> None:
@@ -159,6 +158,16 @@ def _first_line(error: Exception) -> str:
     return re.split(r"[\n]", text)[0][:300]
 
 
+def _grouped(module: Any, coarse: bool) -> dict[str, int]:
+    """Layer (or stage, where ``coarse``) of each parameter, as timm's author of the network divides it."""
+    try:
+        matcher = module.group_matcher(coarse=coarse)
+    except AssertionError:  # some have no coarse division
+        return {}
+    groups = timm.models.group_parameters(module, matcher)
+    return {parameter: place for place, parameters in groups.items() for parameter in parameters}
+
+
 def _classifiers(module: Any) -> list[str]:
     names = module.pretrained_cfg.get("classifier", "")
     return [names] if isinstance(names, str) else list(names)
@@ -193,6 +202,13 @@ def _last_layer(module: nn.Module, classes: int) -> frozenset[str]:
 
 
 def _depth_by_order(module: nn.Module) -> dict[str, int]:
-    """Layer of each parameter, by the order of the module's direct children."""
-    children = list(dict.fromkeys(key.split(".")[0] for key, _ in module.named_parameters()))
-    return {key: children.index(key.split(".")[0]) for key, _ in module.named_parameters()}
+    """Layer of each parameter, by the order of the children of the module.
+
+    Where one child holds everything, as in a wrapper around another network, its children count.
+    """
+    paths = {key: key.split(".") for key, _ in module.named_parameters()}
+    level = 0
+    while len({path[level] for path in paths.values()}) == 1 and min(map(len, paths.values())) > level + 2:
+        level += 1
+    children = list(dict.fromkeys(path[level] for path in paths.values()))
+    return {key: children.index(path[level]) for key, path in paths.items()}

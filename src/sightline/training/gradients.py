@@ -13,6 +13,7 @@ from sightline.data.mix import mixed
 from sightline.data.order import stream_key
 from sightline.task.task import Outcome
 from sightline.training.job import DTYPES, LAYOUTS, Job
+from sightline.training.noise import noisy_inputs
 from sightline.training.wrap import without_sync
 
 
@@ -57,6 +58,7 @@ def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> O
     weights = None if batch.weights is None else batch.weights.to(plan.device, non_blocking=True)
     if plan.mixing is not None and step < plan.mixed:
         inputs, targets, weights = mixed(inputs, targets, weights, plan.mixing, key)
+    inputs = noisy_inputs(inputs, plan.noise.inputs, key)
     own = {} if weights is None else {"weights": weights}  # a user's task may know of no weights
     if batch.answers is not None:
         own["answers"] = batch.answers.to(plan.device, non_blocking=True)

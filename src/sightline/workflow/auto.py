@@ -15,6 +15,7 @@ from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
+from sightline.training.config import DECAYS
 from sightline.training.optimizer_kinds import KINDS
 from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
@@ -126,7 +127,10 @@ class Settling:
             start = "pretrained weights" if pretrained else "random weights"
             self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
         if train.optimizer.weight_decay == "auto":
+            form = train.optimizer.decay
             decay, reason = (kind.decay, f"customary for {name}") if name in KINDS else (5e-4, "harmless for most")
+            if name in KINDS and form not in ("auto", DECAYS[name][0]):
+                decay, reason = (0.05 if form == "decoupled" else 5e-4), f"customary for {form} decay"
             self.chose("train.optimizer.weight_decay", decay, reason)
 
 

@@ -14,9 +14,10 @@ from sightline.config_file import load, refuse_useless, resolve
 from sightline.data.contract import Contract
 from sightline.errors import ConfigError, RunError
 from sightline.model.build import Built, preferred_input
-from sightline.model.freeze import backbone_of, set_frozen
+from sightline.model.freeze import set_frozen
 from sightline.model.make import make_model
 from sightline.run import Run
+from sightline.training.freezing import named_frozen
 from sightline.training.optimizers import make_optimizer
 
 CLASSES = 10
@@ -99,7 +100,7 @@ def outline(
     built = make_model(model, outputs, channels, size=size)
     lr = None if train.lr == "auto" else float(train.lr)
     frozen = "" if re.fullmatch(r"0+(\.0+)?(ep|st|%)", train.freeze) else train.freeze
-    set_frozen(built, backbone_of(built) if frozen else frozenset())
+    set_frozen(built, named_frozen(built, train) if frozen else frozenset())
     facts = _facts(built, seen, lr)
     return Outline(
         root=_node(model.name, built.module, facts, "", depth),

@@ -104,12 +104,14 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use.
+        RunError: there is no run, or it is in use, or it is a soup of runs.
         CheckpointError: the checkpoint is damaged; names the previous good one.
         ChangedDataError: images are no longer what they were.
     """
     say = _speaker(say)
     here = Run.open(run)
+    if "soup" in here.info():
+        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
     meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
