@@ -11,7 +11,16 @@ from source_tree import imports, loaded_by, modules
 
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset(
-    {"config", "config_file", "config_effect", "config_faults", "config_schema", "config_steps", "config_yaml"}
+    {
+        "config",
+        "config_file",
+        "config_effect",
+        "config_effect_speed",
+        "config_faults",
+        "config_schema",
+        "config_steps",
+        "config_yaml",
+    }
 )
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}

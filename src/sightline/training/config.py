@@ -146,8 +146,16 @@ class TrainConfig:
     """How often to evaluate on the validation part."""
     save: Duration = "1ep"
     """How often to write a checkpoint; also after each evaluation that is the best so far."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model."""
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model; tf32: on GPUs only.
+    Weights are kept and saved in fp32 with each of them."""
+    fp32: tuple[str, ...] = ()
+    """Parts of the network that are computed in fp32 all the same, by patterns of names: [head, "*.norm"]."""
+    compile: Literal["off", "default", "max"] = "off"
+    """Whether torch.compile makes kernels for this network before the first step; max: it tries several of each."""
+    recompute: Literal["none", "all"] | tuple[str, ...] = "none"
+    """Parts of the network whose activations are not kept but computed again in the backward pass, to save memory:
+    all (every stage), or patterns of names such as [layer1, "blocks.[0-3]"]. The weights come out the same."""
     layout: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Memory layout of images and filters; auto: measured together with the precision."""
     device: str = "auto"

@@ -12,7 +12,8 @@ from sightline.data.loader import Batch
 from sightline.data.mix import mixed
 from sightline.data.order import stream_key
 from sightline.task.task import Outcome
-from sightline.training.job import DTYPES, LAYOUTS, Job
+from sightline.training.arithmetic import cast
+from sightline.training.job import LAYOUTS, Job
 from sightline.training.wrap import without_sync
 
 
@@ -58,5 +59,5 @@ def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> O
     if plan.mixing is not None and step < plan.mixed:
         inputs, targets, weights = mixed(inputs, targets, weights, plan.mixing, key)
     own = {} if weights is None else {"weights": weights}  # a user's task may know of no weights
-    with torch.autocast(plan.device.type, DTYPES[plan.precision], enabled=plan.precision != "fp32"):
+    with cast(plan.precision, plan.device):
         return job.task.outcome(model, inputs, targets, **own)

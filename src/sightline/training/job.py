@@ -14,7 +14,7 @@ from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.ema import Ema
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Arithmetic of the forward and backward pass, by its name in the settings."""
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 """Memory layouts, by their name in the settings."""

@@ -10,7 +10,7 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_effect import on_a_cpu, refuse, without_validation
+from sightline.config_effect import once_settled, refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
@@ -33,6 +33,8 @@ from sightline.run import Run
 from sightline.task.classification import TASKS
 from sightline.task.fit import refuse_unfit
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
+from sightline.training.forwards import Forwards
 from sightline.training.losses import make_loss
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
@@ -126,13 +128,15 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     indices = training_part(samples, settling.config)
     settling.choose_balance(samples.counts(indices))
     settling.choose_training(len(indices))
-    settled = settling.config.train
-    refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
+    refuse(once_settled(settling.config), settling.config, origins)
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
+    forwards = Forwards(built.module, settling.config.train)
     task, judge = _tasks(settling.config, contract, balanced)
     settle_cache(settling, samples, facts, contract, indices)
     batch = _choose_form(settling, samples, contract, built, task)
+    forwards.refuse_idle()
+    refuse(once_settled(settling.config), settling.config, origins)
     settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
@@ -174,9 +178,10 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
-    torch.set_num_threads(int(config.train.threads))
+    compute_with(int(config.train.threads), config.train.precision)
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
+    Forwards(built.module, config.train)
     hashes = packed(read_split(run.split).sha256)
     return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
 
@@ -248,7 +253,7 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
     pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
     most = max(1, cores() // distributed.local_world())
-    wanted = Wanted(train.threads, train.precision, train.layout, most)
+    wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
     choice = choose(built, task, batch, torch.device(train.device), wanted)
     reason = choice.reason
     for name in ("threads", "precision", "layout"):
