@@ -52,6 +52,7 @@ class Plan:
     mixed: int = 0
     """How many steps from the first one mix their images."""
     lowering: Lowering | None = None
+    compile: str = "off"
 
     def rate(self, state: "State") -> float:
         """The learning rate of the next step: a function of the step, but for what a plateau has lowered."""
@@ -93,6 +94,8 @@ class Job:
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     state: State = dataclasses.field(default_factory=State)
+    tell: Callable[[str], None] = lambda _: None
+    """Is told what concerns this process and not the training, such as how long compiling took."""
 
     @property
     def judged(self) -> nn.Module:

@@ -103,6 +103,7 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
         precision=train.precision,
         layout=train.layout,
+        compile=train.compile,
         device=device,
         mixing=mixing,
         mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,

@@ -133,6 +133,7 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     content = _checkpoint(run, start_from, say)
     feed, sinks = Feed(prepared), contextlib.ExitStack()
     job = make_job(prepared, run, feed)
+    job.tell = say.note
     if content is not None:
         restore(job, content)
     if job.state.step < job.plan.steps and not job.state.enough:
