@@ -122,8 +122,12 @@ class TrainConfig:
     """Optimizer steps, in place of epochs."""
     batch_size: Positive | Literal["auto"] = "auto"
     """Samples of one optimizer step, over all ranks and micro-batches."""
-    accumulate: Positive = 1
-    """Micro-batches that one step is computed in, to save memory. Equal to the whole batch, but for batch norm."""
+    accumulate: Positive | Literal["auto"] = "auto"
+    """Micro-batches that one step is computed in, to save memory; auto: the fewest that fit into train.memory. Equal to
+    the whole batch, but for batch norm."""
+    memory: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
+    """GiB that weights, gradients, optimizer and a step may take on the device (of a CPU: of its memory, beside the
+    libraries and the images); auto: 80 % of what is free at the start."""
     lr: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
     """Peak learning rate."""
     loss: LossConfig = LossConfig()

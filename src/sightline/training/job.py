@@ -71,6 +71,8 @@ class State:
     lowered: int = 0
     """How often a plateau has lowered the rate."""
     lowered_at: int = 0
+    pieces: int = 1
+    """Into how many parts each micro-batch is divided, since memory ran out."""
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
 
@@ -94,6 +96,8 @@ class Job:
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     state: State = dataclasses.field(default_factory=State)
+    kept: int | None = None
+    """Bytes that the first forward pass of this process kept for the backward pass."""
     tell: Callable[[str], None] = lambda _: None
     """Is told what concerns this process and not the training, such as how long compiling took."""
 

@@ -27,6 +27,7 @@ from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.arithmetic import cast, compute_with, has_tf32
 from sightline.training.job import LAYOUTS
+from sightline.training.shortage import is_out_of_memory
 
 _REPEATS = 3
 _HOPELESS = 3.0
@@ -81,7 +82,7 @@ def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted:
     """
     rounds = _rounds(device, wanted)
     plain = rounds[0][0]
-    _try(built, task, batch, device, plain)
+    _try(built, task, _first(batch, _measured_images(batch)), device, plain)
     store = _store(built, batch, device, wanted)
     choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
     if choice is None:
@@ -189,7 +190,7 @@ def _seconds(form: Form, step: Callable[[], None]) -> float:
     start = time.perf_counter()
     try:
         step()
-    except RuntimeError:  # a view of a channels_last tensor, an operation without bf16, too little memory
+    except (RuntimeError, MemoryError):  # a view of a channels_last tensor, an operation without bf16, no memory
         return math.inf
     return time.perf_counter() - start
 
@@ -211,7 +212,10 @@ def _try(built: Built, task: Task, batch: Batch, device: torch.device, form: For
     model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
     try:
         model(task.inputs(batch.pixels, device, layout)).float().sum().backward()
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError) as error:
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError, MemoryError) as error:
+        if is_out_of_memory(error) and len(batch.targets) > 1:  # a step that does not fit is divided
+            _try(built, task, _first(batch, len(batch.targets) // 2), device, form)
+            return
         _, height, width, channels = batch.pixels.shape
         raise ModelError(
             f"the model cannot be trained on batches of {len(batch.targets)} images of {height} x {width} x {channels}",

@@ -93,7 +93,7 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         seed=config.seed,
         steps=steps,
         per_epoch=per_epoch,
-        accumulate=train.accumulate,
+        accumulate=int(train.accumulate),
         lr=make_schedule(train.schedule, float(train.lr), clock),
         lowering=_lowering(config, clock),
         clip=train.clip,
@@ -152,7 +152,7 @@ def _mixed_steps(config: RunConfig, samples: int, per_epoch: int, steps: int) ->
             got=f"{config.data.mix_off_epochs} epochs without mixing, of {steps / per_epoch:g}",
             hint="set it lower, or leave out data.mixup and data.cutmix",
         )  # fmt: skip
-    smallest = samples // per_epoch // (distributed.world() * config.train.accumulate)
+    smallest = samples // per_epoch // (distributed.world() * int(config.train.accumulate))
     if smallest < 2:
         raise ConfigError(
             "a micro-batch of one image has none to mix it with", where="data.mixup, data.cutmix",

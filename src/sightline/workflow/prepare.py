@@ -1,14 +1,13 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from sightline import distributed, plug
+from sightline import plug
 from sightline.config import RunConfig
 from sightline.config_effect import once_settled, refuse, without_validation
 from sightline.config_file import dump, flat, resolve
@@ -18,15 +17,13 @@ from sightline.data.cache import Hashes, packed
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import derive_contract
-from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 from sightline.data.split import apply_split, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
-from sightline.data.transforms import Evaluation, active_steps, make_transform
+from sightline.data.transforms import active_steps, make_transform
 from sightline.findings import Finding
-from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
@@ -36,9 +33,9 @@ from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.forwards import Forwards
 from sightline.training.losses import make_loss
-from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
+from sightline.workflow.auto_form import settle_form, step_timer
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
@@ -134,10 +131,10 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     forwards = Forwards(built.module, settling.config.train)
     task, judge = _tasks(settling.config, contract, balanced)
     settle_cache(settling, samples, facts, contract, indices)
-    batch = _choose_form(settling, samples, contract, built, task)
+    batch = settle_form(settling, samples, contract, built, task)
     forwards.refuse_idle()
     refuse(once_settled(settling.config), settling.config, origins)
-    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
+    settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
         say.detail(line)
@@ -244,27 +241,3 @@ def _refuse_unknown_names(config: RunConfig) -> None:
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
-
-
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
-    """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
-    train = settling.config.train
-    indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
-    pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
-    batch = next(load(pieces, [Piece(0, indices)], workers=0))
-    most = max(1, cores() // distributed.local_world())
-    wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
-    choice = choose(built, task, batch, torch.device(train.device), wanted)
-    reason = choice.reason
-    for name in ("threads", "precision", "layout"):
-        if getattr(train, name) == "auto":
-            settling.chose(f"train.{name}", getattr(choice.form, name), reason)
-            reason = "measured together"
-    return batch
-
-
-def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float]:
-    """Seconds of a training step on so many images, in the form that was chosen."""
-    train = config.train
-    form = Form(int(train.threads), train.precision, train.layout)
-    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count

@@ -22,6 +22,7 @@ from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
 from sightline.training.loop import train
 from sightline.training.memory import keep_freed_memory
+from sightline.training.usage import start_counting, usage_of
 from sightline.workflow import environment
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
@@ -138,6 +139,8 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
         restore(job, content)
     if job.state.step < job.plan.steps and not job.state.enough:
         feed.open(say)
+    begun = job.state.step
+    start_counting(job.plan.device)
     with _Stop() as stop, sinks:
         outputs = sinks_of(job, run, prepared.config, say, content["records"] if content else 0, sinks)
         patience = job.plan.patience
@@ -151,6 +154,10 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     ended = "patience" if job.state.enough else whole
     digest = weights_sha256(job.built.module.state_dict())
     if distributed.is_main():
+        if job.state.step > begun:
+            usage = usage_of(job)
+            say.note(usage.told())
+            run.note(memory=dataclasses.asdict(usage))
         _conclude(run, digest, job.state.step, ended)
     return Trained(run, digest, job.state.step, ended)
 
