@@ -12,7 +12,7 @@ from sightline.errors import SightlineError
 
 VERBS = (
     *("demo", "check", "split", "pack", "augment", "lr-find", "schedule"),
-    *("train", "resume", "evaluate", "predict", "export", "report"),
+    *("train", "resume", "replay", "evaluate", "predict", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 

@@ -167,6 +167,9 @@ class TrainConfig:
     deterministic: bool = True
     """On a GPU, the same settings give the same weights, and a resumed run those of one that never stopped; false:
     faster operations that may differ in the last bits."""
+    digests: bool = False
+    """Record fingerprints of the batch, the gradients and the weights of each step, for sightline replay. It costs
+    time, on a GPU much."""
     threads: Positive | Literal["auto"] = "auto"
     """CPU threads of one process; auto: the cores this process may use, shared by the ranks of this machine."""
     tensorboard: bool = True

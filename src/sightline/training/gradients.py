@@ -59,6 +59,8 @@ def add_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Batch, int
         gc.collect()
         if job.plan.device.type == "cuda":
             torch.cuda.empty_cache()
+    if job.digests is not None:
+        job.digests.see(taken.kept, job.built.module)
     return Sums(totals, taken.count, taken.waited, notes)
 
 

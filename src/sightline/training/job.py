@@ -12,6 +12,7 @@ from sightline.data.mix import Mixing
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -96,6 +97,8 @@ class Job:
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     state: State = dataclasses.field(default_factory=State)
+    digests: Digests | None = None
+    """Takes fingerprints of each step, where they are wanted."""
     kept: int | None = None
     """Bytes that the first forward pass of this process kept for the backward pass."""
     tell: Callable[[str], None] = lambda _: None

@@ -27,6 +27,7 @@ from sightline.sinks.console import ConsoleSink
 from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan
 from sightline.training.optimizers import make_optimizer
@@ -79,6 +80,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
         evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
         position=lambda: 0,
+        digests=Digests() if train.digests else None,
     )
 
 
