@@ -10,21 +10,7 @@ import pytest
 from source_tree import imports, loaded_by, modules
 
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
-BORDER = frozenset(
-    {
-        *(
-            "config",
-            "config_distill",
-            "config_file",
-            "config_effect",
-            "config_effect_levers",
-            "config_model",
-            "config_faults",
-            "config_schema",
-        ),
-        *("config_steps", "config_useless", "config_yaml"),
-    }
-)
+BORDER = frozenset(name for name in (module.partition(".")[2] for module in modules()) if re.match(r"config\w*$", name))
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
 SERVED = frozenset(

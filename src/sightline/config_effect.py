@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sightline.config import RunConfig
 from sightline.config_distill import DISTILL_ROWS
 from sightline.config_effect_levers import LEVERS, is_nothing
+from sightline.config_effect_speed import SETTLED, SPEED
 from sightline.config_faults import shown, together
 from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
@@ -93,6 +94,7 @@ USELESS = (
     *DISTILL_ROWS,
     *MODEL_ROWS,
     *LEVERS,
+    *(Useless(*row) for row in SPEED),
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -228,9 +230,9 @@ def without_validation(config: RunConfig) -> list[Useless]:
     return [Useless(f"train.{name}", _always, reason, remedy) for name in names]
 
 
-def on_a_cpu() -> list[Useless]:
-    """Settings that have no effect where a CPU trains."""
-    return [row for row in USELESS if row.key == "train.deterministic"]
+def once_settled(config: RunConfig) -> list[Useless]:
+    """Settings that have no effect with the device and the precision that ``auto`` chose."""
+    return [row for row in USELESS if row.key in SETTLED and row.when(config)]
 
 
 def _always(_: RunConfig) -> bool:

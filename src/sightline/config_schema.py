@@ -56,6 +56,11 @@ class Setting:
         """Whether any text at all is accepted, as a path or a name."""
         return self.kind is str
 
+    @property
+    def takes_texts(self) -> bool:
+        """Whether a list of any texts is accepted, such as names."""
+        return any(plain == tuple[str, ...] for plain, _ in _alternatives(self.kind))
+
     def takes(self, kind: Any) -> bool:
         """Whether one alternative of the type is this Python type."""
         return any(typing.get_origin(plain) is kind or plain is kind for plain, _ in _alternatives(self.kind))

@@ -222,8 +222,12 @@ class TrainConfig:
     """Optimizer steps, in place of epochs."""
     batch_size: Positive | Literal["auto"] = "auto"
     """Samples of one optimizer step, over all ranks and micro-batches."""
-    accumulate: Positive = 1
-    """Micro-batches that one step is computed in, to save memory. Equal to the whole batch, but for batch norm."""
+    accumulate: Positive | Literal["auto"] = "auto"
+    """Micro-batches that one step is computed in, to save memory; auto: the fewest that fit into train.memory. Equal to
+    the whole batch, but for batch norm."""
+    memory: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
+    """GiB that weights, gradients, optimizer and a step may take on the device (of a CPU: of its memory, beside the
+    libraries and the images); auto: 80 % of what is free at the start."""
     lr: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
     """Peak learning rate."""
     loss: LossConfig = LossConfig()
@@ -265,8 +269,16 @@ class TrainConfig:
     """How often to evaluate on the validation part."""
     save: Duration = "1ep"
     """How often to write a checkpoint; also after each evaluation that is the best so far."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model."""
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model; tf32: on GPUs only.
+    Weights are kept and saved in fp32 with each of them."""
+    fp32: tuple[str, ...] = ()
+    """Parts of the network that are computed in fp32 all the same, by patterns of names: [head, "*.norm"]."""
+    compile: Literal["off", "default", "max"] = "off"
+    """Whether torch.compile makes kernels for this network before the first step; max: it tries several of each."""
+    recompute: Literal["none", "all"] | tuple[str, ...] = "none"
+    """Parts of the network whose activations are not kept but computed again in the backward pass, to save memory:
+    all (every stage), or patterns of names such as [layer1, "blocks.[0-3]"]. The weights come out the same."""
     layout: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Memory layout of images and filters; auto: measured together with the precision."""
     device: str = "auto"
@@ -274,6 +286,9 @@ class TrainConfig:
     deterministic: bool = True
     """On a GPU, the same settings give the same weights, and a resumed run those of one that never stopped; false:
     faster operations that may differ in the last bits."""
+    digests: bool = False
+    """Record fingerprints of the batch, the gradients and the weights of each step, for sightline replay. It costs
+    time, on a GPU much."""
     threads: Positive | Literal["auto"] = "auto"
     """CPU threads of one process; auto: the cores this process may use, shared by the ranks of this machine."""
     tensorboard: bool = True

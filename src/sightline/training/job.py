@@ -13,10 +13,11 @@ from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import NoiseConfig, SamConfig
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.swa import Swa
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Arithmetic of the forward and backward pass, by its name in the settings."""
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 """Memory layouts, by their name in the settings."""
@@ -54,6 +55,7 @@ class Plan:
     mixed: int = 0
     """How many steps from the first one mix their images."""
     lowering: Lowering | None = None
+    compile: str = "off"
     l1: float = 0.0
     orthogonal: float = 0.0
     noise: NoiseConfig = NoiseConfig()
@@ -81,6 +83,8 @@ class State:
     lowered: int = 0
     """How often a plateau has lowered the rate."""
     lowered_at: int = 0
+    pieces: int = 1
+    """Into how many parts each micro-batch is divided, since memory ran out."""
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
 
@@ -105,6 +109,12 @@ class Job:
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     swa: Swa | None = None
     state: State = dataclasses.field(default_factory=State)
+    digests: Digests | None = None
+    """Takes fingerprints of each step, where they are wanted."""
+    kept: int | None = None
+    """Bytes that the first forward pass of this process kept for the backward pass."""
+    tell: Callable[[str], None] = lambda _: None
+    """Is told what concerns this process and not the training, such as how long compiling took."""
 
     @property
     def average(self) -> nn.Module | None:

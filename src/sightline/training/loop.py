@@ -77,7 +77,10 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         watch.see(totals[0], state.step)
         values = {"loss": totals[0] / sums.count, job.task.figure: totals[1] / sums.count, "lr": lr}
         values |= {"images": sums.count, "seconds": round(time.perf_counter() - last, 6), "wait": round(sums.waited, 6)}
+        values |= {} if job.digests is None else job.digests.told(job.built.module)
         yield _record(job, "step", values if norm is None else values | {"grad_norm": norm})
+        for text in sums.notes:
+            yield _record(job, "note", {"text": text})
 
         # Evaluate when due; save when due, and after the best evaluation so far. A stop never adds an evaluation: a run
         # that was interrupted and resumed must not differ from one that was not.

@@ -26,6 +26,7 @@ from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import TrainConfig
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.freezing import make_freezing
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan
@@ -76,6 +77,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
         evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
         position=lambda: 0,
+        digests=Digests() if train.digests else None,
     )
 
 
@@ -90,7 +92,7 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         seed=config.seed,
         steps=steps,
         per_epoch=per_epoch,
-        accumulate=train.accumulate,
+        accumulate=int(train.accumulate),
         lr=rate_of(train, clock),
         lowering=_lowering(config, clock),
         clip=train.clip,
@@ -100,6 +102,7 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
         precision=train.precision,
         layout=train.layout,
+        compile=train.compile,
         device=device,
         l1=train.l1,
         orthogonal=train.orthogonal,
@@ -158,7 +161,7 @@ def _mixed_steps(config: RunConfig, samples: int, per_epoch: int, steps: int) ->
             got=f"{config.data.mix_off_epochs} epochs without mixing, of {steps / per_epoch:g}",
             hint="set it lower, or leave out data.mixup and data.cutmix",
         )  # fmt: skip
-    smallest = samples // per_epoch // (distributed.world() * config.train.accumulate)
+    smallest = samples // per_epoch // (distributed.world() * int(config.train.accumulate))
     if smallest < 2:
         raise ConfigError(
             "a micro-batch of one image has none to mix it with", where="data.mixup, data.cutmix",

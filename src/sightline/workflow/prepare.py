@@ -1,15 +1,13 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from sightline import distributed, plug
+from sightline import plug
 from sightline.config import RunConfig
-from sightline.config_effect import on_a_cpu, refuse, without_validation
+from sightline.config_effect import once_settled, refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
@@ -17,22 +15,22 @@ from sightline.data.cache import Hashes, packed
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import derive_contract
-from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 from sightline.data.split import apply_split, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
-from sightline.data.transforms import Evaluation, active_steps, make_transform
+from sightline.data.transforms import active_steps, make_transform
 from sightline.findings import Finding
-from sightline.machine import cores
 from sightline.model.build import Built, preferred_input
 from sightline.run import Run
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
+from sightline.training.forwards import Forwards
 from sightline.training.losses import make_loss
-from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
+from sightline.workflow.auto_form import settle_form, step_timer
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, shares_seen, training_part
 from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
@@ -128,19 +126,21 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     indices = training_part(samples, settling.config)
     settling.choose_balance(samples.counts(indices))
     settling.choose_training(len(indices))
-    settled = settling.config.train
-    refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
+    refuse(once_settled(settling.config), settling.config, origins)
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say, _prior(samples, settling.config, balanced))
+    forwards = Forwards(built.module, settling.config.train)
     task, judge = tasks_of(settling.config, contract, balanced)
     refuse_probabilities(built.module, settling.config, contract)
     hashes = packed(facts.rows["sha256"])
     lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
-    batch = _choose_form(settling, samples, contract, built, lesson.task)
+    batch = settle_form(settling, samples, contract, built, lesson.task)
+    forwards.refuse_idle()
+    refuse(once_settled(settling.config), settling.config, origins)
     if settling.config.model.init.check:
         run.note(init_check=check_spread(built, task, batch, len(contract.classes), say))
-    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, lesson.task, batch))
+    settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, lesson.task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
         say.detail(line)
@@ -182,9 +182,10 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
-    torch.set_num_threads(int(config.train.threads))
+    compute_with(int(config.train.threads), config.train.precision)
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say, _prior(samples, config, balanced))
+    Forwards(built.module, config.train)
     hashes = packed(read_split(run.split).sha256)
     task, judge = tasks_of(config, contract, balanced)
     lesson = taught(run, config, task, built, contract, samples, hashes, say)
@@ -209,27 +210,3 @@ def _refuse_unknown_names(config: RunConfig) -> None:
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
-
-
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
-    """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
-    train = settling.config.train
-    indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
-    pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
-    batch = next(load(pieces, [Piece(0, indices)], workers=0))
-    most = max(1, cores() // distributed.local_world())
-    wanted = Wanted(train.threads, train.precision, train.layout, most)
-    choice = choose(built, task, batch, torch.device(train.device), wanted)
-    reason = choice.reason
-    for name in ("threads", "precision", "layout"):
-        if getattr(train, name) == "auto":
-            settling.chose(f"train.{name}", getattr(choice.form, name), reason)
-            reason = "measured together"
-    return batch
-
-
-def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float]:
-    """Seconds of a training step on so many images, in the form that was chosen."""
-    train = config.train
-    form = Form(int(train.threads), train.precision, train.layout)
-    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count

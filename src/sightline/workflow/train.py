@@ -23,6 +23,7 @@ from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
 from sightline.training.loop import train
 from sightline.training.memory import keep_freed_memory
+from sightline.training.usage import start_counting, usage_of
 from sightline.workflow import environment
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
@@ -140,10 +141,13 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     content = _checkpoint(run, start_from, say)
     feed, sinks = Feed(prepared), contextlib.ExitStack()
     job = make_job(prepared, run, feed)
+    job.tell = say.note
     if content is not None:
         restore(job, content)
     if job.state.step < job.plan.steps and not job.state.enough:
         feed.open(say)
+    begun = job.state.step
+    start_counting(job.plan.device)
     with _Stop() as stop, sinks:
         outputs = sinks_of(job, run, prepared.config, say, content["records"] if content else 0, sinks)
         patience = job.plan.patience
@@ -157,6 +161,10 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     ended = "patience" if job.state.enough else whole
     digest = weights_sha256(job.built.module.state_dict())
     if distributed.is_main():
+        if job.state.step > begun:
+            usage = usage_of(job)
+            say.note(usage.told())
+            run.note(memory=dataclasses.asdict(usage))
         _conclude(run, digest, job.state.step, ended)
     return Trained(run, digest, job.state.step, ended)
 

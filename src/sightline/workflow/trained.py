@@ -15,6 +15,7 @@ from sightline.errors import RunError
 from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
 from sightline.workflow.tasks import make_task
@@ -60,7 +61,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
     device = torch.device(config.train.device if torch.cuda.is_available() else "cpu")
     layout = LAYOUTS[config.train.layout]
     if config.train.threads != "auto":
-        torch.set_num_threads(min(config.train.threads, torch.get_num_threads()))
+        compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
     module = built.module.to(device).to(memory_format=layout).eval()
     return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)
