@@ -113,6 +113,31 @@ class ScheduleConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DistributedConfig:
+    """How processes and devices share the work of a training."""
+
+    kind: Literal["ddp", "fsdp", "hybrid", "layers"] = "ddp"
+    """ddp: every process holds the whole network; fsdp: each a shard of every layer; hybrid: each group of processes
+    together one copy; layers: one process, the layers one after the other on several devices."""
+    shard: Annotated[int, Ge(2)] | Literal["auto"] = "auto"
+    """How many processes hold one copy between them, for hybrid; auto: those of a machine."""
+    devices: tuple[str, ...] = ()
+    """Devices for layers, such as [cuda:0, cuda:1]; none: all CUDA devices of this machine."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NonFiniteConfig:
+    """What happens when the loss or the weights become NaN or infinite."""
+
+    then: Literal["stop", "rollback"] = "stop"
+    """stop: end with an error; rollback: go back to the last good checkpoint and on from there at a lower rate."""
+    factor: Annotated[float, Gt(0.0), Lt(1.0)] = 0.5
+    """What the learning rate is multiplied by at each rollback, for the rest of the run."""
+    times: Positive = 3
+    """How many rollbacks a run may take before it stops."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast, with what."""
 
@@ -146,6 +171,12 @@ class TrainConfig:
     """How often to evaluate on the validation part."""
     save: Duration = "1ep"
     """How often to write a checkpoint; also after each evaluation that is the best so far."""
+    checkpoint: Literal["whole", "sharded"] = "whole"
+    """whole: one file, written by one process; sharded: a folder, into which every process writes its part."""
+    non_finite: NonFiniteConfig = NonFiniteConfig()
+    """What happens when the loss or the weights become NaN or infinite."""
+    distributed: DistributedConfig = DistributedConfig()
+    """How processes and devices share the work."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the forward and backward pass; auto: measured on this machine with this model."""
     layout: Literal["auto", "contiguous", "channels_last"] = "auto"

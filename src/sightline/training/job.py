@@ -9,10 +9,12 @@ from torch import nn
 
 from sightline.data.loader import Batch
 from sightline.data.mix import Mixing
+from sightline.errors import NonFiniteError
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.ema import Ema
+from sightline.training.parallel import like, whole
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Arithmetic of the forward and backward pass, by its name in the settings."""
@@ -30,6 +32,16 @@ class Lowering:
     """Steps since the best score, or since it was last lowered."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Rollback:
+    """What follows a loss or weights that are no numbers."""
+
+    times: int = 0
+    """How often the training goes back to its last good checkpoint."""
+    factor: float = 1.0
+    """What the learning rate is multiplied by each time."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is settled before the first step. Counts are in optimizer steps."""
@@ -45,6 +57,8 @@ class Plan:
     evaluate: int
     save: int
     patience: int | None
+    sharded: bool = False
+    """Whether checkpoints are written in parts, by every rank its own."""
     precision: str
     layout: str
     device: torch.device
@@ -52,10 +66,12 @@ class Plan:
     mixed: int = 0
     """How many steps from the first one mix their images."""
     lowering: Lowering | None = None
+    rollback: Rollback = Rollback()
 
     def rate(self, state: "State") -> float:
-        """The learning rate of the next step: a function of the step, but for what a plateau has lowered."""
-        return self.lr(state.step) * (1.0 if self.lowering is None else self.lowering.factor**state.lowered)
+        """The learning rate of the next step: a function of the step, but for what a plateau or a rollback lowered."""
+        lowered = 1.0 if self.lowering is None else self.lowering.factor**state.lowered
+        return self.lr(state.step) * lowered * self.rollback.factor ** len(state.rollbacks)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -72,6 +88,8 @@ class State:
     lowered_at: int = 0
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
+    rollbacks: list[dict[str, Any]] = dataclasses.field(default_factory=list[dict[str, Any]])
+    """From which step to which the training went back, why, and the share of the rate from there on."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -93,6 +111,10 @@ class Job:
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     state: State = dataclasses.field(default_factory=State)
+    failure: NonFiniteError | None = None
+    """What ended the last pass of the loop before its time."""
+    closely: bool = False
+    """Whether to look at every step's loss and gradients, at the price of waiting for the device."""
 
     @property
     def judged(self) -> nn.Module:
@@ -101,7 +123,7 @@ class Job:
 
 
 def snapshot(job: Job) -> dict[str, Any]:
-    """Everything that the next step depends on."""
+    """Everything that the next step depends on; what the ranks hold in shards stays so."""
     return {
         "model": job.built.module.state_dict(),
         "ema": None if job.ema is None else job.ema.module.state_dict(),
@@ -114,12 +136,33 @@ def snapshot(job: Job) -> dict[str, Any]:
 
 def restore(job: Job, content: dict[str, Any]) -> None:
     """Put a job back to where ``snapshot`` was taken."""
-    job.built.module.load_state_dict(content["model"])
+    _fill(job.built.module, content["model"])
     if job.ema is not None:
-        job.ema.module.load_state_dict(content["ema"])
-    job.optimizer.load_state_dict(content["optimizer"])
+        _fill(job.ema.module, content["ema"])
+    _fill_optimizer(job.optimizer, content["optimizer"])
     job.scaler.load_state_dict(content["scaler"])
     state = dict(content["state"])
     if "best_accuracy" in state:  # a checkpoint of an earlier version
         state["best_score"] = state.pop("best_accuracy")
     job.state = State(**state)
+
+
+def whole_snapshot(job: Job) -> dict[str, Any]:
+    """The same with every tensor whole, as one process alone would have it. All ranks must call it."""
+    return whole(snapshot(job))
+
+
+def _fill(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load whole tensors into a network, whole or in shards."""
+    own = module.state_dict()
+    module.load_state_dict({name: like(value, own[name]) if name in own else value for name, value in state.items()})
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load whole tensors into an optimizer; those of the shape of their parameter are divided as it is."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    divided = {
+        place: {key: like(item, parameters[place]) if torch.is_tensor(item) else item for key, item in own.items()}
+        for place, own in state["state"].items()
+    }
+    optimizer.load_state_dict(state | {"state": divided})

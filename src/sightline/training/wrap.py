@@ -8,6 +8,7 @@ from torch.nn.parallel import DistributedDataParallel
 from sightline import distributed
 from sightline.model.freeze import set_frozen
 from sightline.training.job import Job
+from sightline.training.parallel import is_sharded
 
 
 def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
@@ -18,7 +19,7 @@ def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
         frozen: names of the parameters that do not learn.
     """
     set_frozen(job.built, frozen)
-    if distributed.world() == 1:
+    if distributed.world() == 1 or is_sharded(job.built.module):
         return job.built.module
     devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
     return DistributedDataParallel(job.built.module, device_ids=devices)
