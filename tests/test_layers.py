@@ -11,7 +11,17 @@ from source_tree import imports, loaded_by, modules
 
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset(
-    {"config", "config_file", "config_effect", "config_faults", "config_schema", "config_steps", "config_yaml"}
+    {
+        "config",
+        "config_alone",
+        "config_effect",
+        "config_faults",
+        "config_file",
+        "config_rule",
+        "config_schema",
+        "config_steps",
+        "config_yaml",
+    }
 )
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}

@@ -1,32 +1,17 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
-import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
+from sightline.config_alone import ALONE
 from sightline.config_faults import shown, together
+from sightline.config_rule import Useless
 from sightline.config_schema import all_settings
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
 from sightline.training.config import SHAPED_BY, TAKEN
-
-
-@dataclasses.dataclass(frozen=True)
-class Useless:
-    """A setting and the condition under which it does nothing (or leaves nothing to do)."""
-
-    key: str
-    """Dotted path of the setting."""
-    when: Callable[[RunConfig], bool]
-    """Whether it is without effect in this configuration."""
-    reason: str
-    """Why, in one sentence."""
-    remedy: str
-    """What to do about it."""
-    verdict: str = "has no effect"
-    """What to call it."""
 
 
 def _all_fractions(config: RunConfig) -> bool:
@@ -104,6 +89,7 @@ USELESS = (
         "remove it, or set data.mixup or data.cutmix",
     ),
     *_SCHEDULE,
+    *ALONE,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,

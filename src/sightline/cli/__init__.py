@@ -10,7 +10,20 @@ import click
 
 from sightline.errors import SightlineError
 
-VERBS = ("demo", "check", "split", "pack", "augment", "train", "resume", "evaluate", "predict", "export", "report")
+VERBS = (
+    "demo",
+    "check",
+    "split",
+    "pack",
+    "augment",
+    "train",
+    "resume",
+    "checkpoint",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+)
 """The verbs, in the order in which a model lives."""
 
 SPINS = "10000"

@@ -56,7 +56,7 @@ class Checkpoints:
         Raises:
             CheckpointError: there is none yet.
         """
-        file = self._index().get(which)
+        file = self.names(which)
         for entry in self.entries():
             if entry.file == file:
                 return entry
@@ -64,6 +64,10 @@ class Checkpoints:
             f"the run has no {which} checkpoint yet", where=str(self.folder),
             hint=f"sightline resume {self.folder.parent}",
         )  # fmt: skip
+
+    def names(self, which: str) -> str | None:
+        """The file of the ``last`` or the ``best`` checkpoint; ``None`` before there is one."""
+        return self._index().get(which)
 
     def save(self, state: dict[str, Any], step: int, *, best: bool) -> Path:
         """Write a checkpoint and make it the last one, and the best one if it is.

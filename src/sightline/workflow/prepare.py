@@ -243,11 +243,16 @@ def _counted(samples: Samples) -> str:
 
 def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
     """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
+    if settling.config.train.distributed.kind != "ddp":
+        settling.choose_form_unmeasured(cores() // distributed.local_world())
     train = settling.config.train
     indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
     pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
     most = max(1, cores() // distributed.local_world())
+    if train.distributed.kind != "ddp":
+        torch.set_num_threads(int(train.threads))
+        return batch
     wanted = Wanted(train.threads, train.precision, train.layout, most)
     choice = choose(built, task, batch, torch.device(train.device), wanted)
     reason = choice.reason
@@ -258,8 +263,10 @@ def _choose_form(settling: Settling, samples: Samples, contract: Contract, built
     return batch
 
 
-def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float]:
-    """Seconds of a training step on so many images, in the form that was chosen."""
+def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float] | None:
+    """Seconds of a training step on so many images, in the form that was chosen; none where it cannot be measured."""
     train = config.train
+    if train.distributed.kind != "ddp":
+        return None
     form = Form(int(train.threads), train.precision, train.layout)
     return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count
