@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Generator
 from typing import Any
 
@@ -90,7 +91,8 @@ def start(device: torch.device) -> None:
         return
     limit = datetime.timedelta(seconds=timeout())
     with lost_ranks_told():
-        store, _, _ = next(rendezvous(place, rank(), world(), timeout=limit))
+        found, _, _ = next(rendezvous(place, rank(), world(), timeout=limit))
+        store = PrefixStore(_attempt(found), found)
         _met["store"] = PrefixStore("sightline", store)
         on_gpu = device.type == "cuda"
         if on_gpu:
@@ -232,6 +234,30 @@ def _wait_for_all(part: str, doing: str) -> None:
                 raise _lost(f"rank {other} is lost", f"no sign of life for {limit:.0f} s while {doing}")
         time.sleep(pause)
         pause = min(0.2, 2 * pause)
+
+
+def _attempt(store: Any) -> str:
+    """A name for this meeting, the same on all ranks and new each time.
+
+    Neither torchrun's store nor a file forgets what the ranks of an earlier attempt left there, and who goes by it
+    waits for processes that are gone. So each rank says hello by a name of its own, and rank 0 answers to that name.
+    """
+    own, until = uuid.uuid4().hex, time.monotonic() + timeout()
+    others = set(range(1, world())) if is_main() else set[int]()
+    if not is_main():
+        store.set(f"hello/{rank()}", own)
+        store.wait([f"welcome/{own}"], datetime.timedelta(seconds=timeout()))
+        name = store.get(f"welcome/{own}").decode()
+        store.set(f"here/{name}/{rank()}", "")
+        return name
+    while others:
+        for other in [one for one in others if store.check([f"hello/{one}"])]:
+            store.set(f"welcome/{store.get(f'hello/{other}').decode()}", own)
+        others -= {one for one in others if store.check([f"here/{own}/{one}"])}
+        if others and time.monotonic() > until:
+            raise _lost("the other ranks did not come", f"no word of ranks {sorted(others)} in {timeout():.0f} s")
+        time.sleep(0.01)
+    return own
 
 
 def _number(name: str, default: int) -> int:
