@@ -136,6 +136,7 @@ def snapshot(job: Job) -> dict[str, Any]:
 
 def restore(job: Job, content: dict[str, Any]) -> None:
     """Put a job back to where ``snapshot`` was taken."""
+    job.optimizer.zero_grad(set_to_none=True)  # of a step that was not finished
     _fill(job.built.module, content["model"])
     if job.ema is not None:
         _fill(job.ema.module, content["ema"])

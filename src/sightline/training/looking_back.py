@@ -21,8 +21,9 @@ def explained(job: Job, failure: NonFiniteError) -> NonFiniteError:
         return failure
     if not distributed.from_main(job.checkpoints.is_good(entries[-1]) if distributed.is_main() else None):
         return failure
+    before = job.state.rollbacks  # the rate of the steps that are computed again
     restore(job, job.checkpoints.load(entries[-1]))
-    job.closely = True
+    job.state.rollbacks, job.closely = before, True
     try:
         for _ in train(job):
             if job.state.step >= failure.step:

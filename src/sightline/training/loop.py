@@ -54,7 +54,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         # Micro-batches: forward under autocast, scaled backward.
         sums = add_gradients(job, model, batches, step)
         totals = distributed.summed(sums.totals)
-        watch.see(totals[0], model)
+        watch.see(totals[0])
 
         # Unscale, clip, step, average.
         norm = None

@@ -11,19 +11,19 @@ from torch import nn
 from sightline import distributed
 from sightline.training.gradients import add_gradients
 from sightline.training.job import Job
-from sightline.training.parallel import own_part, whole
+from sightline.training.parallel import is_sharded, own_part, whole
 
 LATE = "which had turned in a step before"
+_BACKWARD = "the gradient at the output of"
 
 
-def first_turned(job: Job, model: nn.Module, step: int) -> str:
+def first_turned(job: Job, step: int) -> str:
     """Compute a step again and watch every layer: what turned first, in words. No weight changes; gradients do.
 
     Every rank must call it; of several that saw something, the lowest is believed.
 
     Args:
         job: as it was before the step.
-        model: as the ranks train it.
         step: the step, counted from 0.
     """
     told = _weights(job.built.module)
@@ -31,9 +31,9 @@ def first_turned(job: Job, model: nn.Module, step: int) -> str:
         job.optimizer.zero_grad(set_to_none=True)
         seen: list[str] = []
         with _watched(job.built.module, seen), torch.compiler.set_stance("force_eager"):
-            sums = add_gradients(job, model, job.batches(step, step + 1), step)
-        if not seen and not _finite(sums.totals[0]):
-            seen.append("the loss itself, of finite outputs of the network")
+            sums = add_gradients(job, job.built.module, job.batches(step, step + 1), step)
+        if not _finite(sums.totals[0]) and (not seen or seen[0].startswith(_BACKWARD)):
+            seen.insert(0, "the loss itself, of finite outputs of the network")
         gradients = _gradients(job.built.module)  # every rank takes part, whatever it has seen
         told = seen[0] if seen else gradients
         job.optimizer.zero_grad(set_to_none=True)
@@ -72,7 +72,8 @@ def _look_at_inputs(seen: list[str], _: nn.Module, inputs: Any) -> None:
 
 
 def _look_at_output(seen: list[str], name: str, layer: nn.Module, _: Any, output: Any) -> None:
-    place = f"{name or 'the network'} ({type(layer).__name__})"
+    kind = type(layer).__name__.removeprefix("FSDP") if is_sharded(layer) else type(layer).__name__
+    place = f"{name or 'the network'} ({kind})"
     for tensor in _tensors(output):
         if not _finite(tensor):
             seen.append(f"the activations of {place}")
@@ -82,7 +83,7 @@ def _look_at_output(seen: list[str], name: str, layer: nn.Module, _: Any, output
 
 def _look_at_gradient(seen: list[str], place: str, gradient: torch.Tensor) -> None:
     if not _finite(gradient):
-        seen.append(f"the gradient at the output of {place}")
+        seen.append(f"{_BACKWARD} {place}")
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

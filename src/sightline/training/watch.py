@@ -22,7 +22,7 @@ class Watch:
         self.first_bad = torch.zeros((), dtype=torch.int64, device=job.plan.device)
         self.every = 1 if job.closely or job.plan.device.type == "cpu" else _LOOK_EVERY
 
-    def see(self, loss: torch.Tensor, model: nn.Module) -> None:
+    def see(self, loss: torch.Tensor) -> None:
         """Look at the loss of the step that is being computed, or remember to. Its weights are those before it."""
         step = self.job.state.step + 1
         bad = ~torch.isfinite(loss) & (self.first_bad == 0)
@@ -30,9 +30,9 @@ class Watch:
         if step % self.every == 0:
             found = int(self.first_bad.item())
             if found:
-                self._stop_at(found, "loss", first_turned(self.job, model, found - 1))
+                self._stop_at(found, "loss", first_turned(self.job, found - 1))
             if self.job.closely and not self.job.scaler.is_enabled() and self._any(p.grad for p in self._parameters()):
-                self._stop_at(step, "gradient", first_turned(self.job, model, step - 1))
+                self._stop_at(step, "gradient", first_turned(self.job, step - 1))
 
     def look(self) -> None:
         """Before a save: nothing non-finite may get into a checkpoint."""

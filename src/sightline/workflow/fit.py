@@ -3,12 +3,14 @@
 import contextlib
 import dataclasses
 import datetime
+import itertools
 from pathlib import Path
 from typing import Any
 
 from sightline import distributed
 from sightline.config_file import load_resolved
 from sightline.errors import CheckpointError, NonFiniteError, RankError, RunError
+from sightline.records import Record
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints, Entry, weights_sha256
 from sightline.training.job import Job, restore
@@ -60,8 +62,9 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
                 feed.open(say)
         stop.training()
         position = content["records"] if content else 0
-        while not _trained(job, run, prepared, say, stop, position):
-            position = _back(job, run, say)
+        told: Record | None = None
+        while not _trained(job, run, prepared, say, stop, position, told):
+            position, told = _back(job, run)
         reason = stop.shared()
         whole_run = "finished" if job.state.step >= job.plan.steps else reason or "finished"
         ended = "patience" if job.state.enough else whole_run
@@ -71,13 +74,24 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
     return Trained(run, digest, job.state.step, ended)
 
 
-def _trained(job: Job, run: Run, prepared: Prepared, say: Say, stop: Stop, position: int) -> bool:
-    """Run the loop to its end; whether it came there, and not to a number that is none."""
+def _trained(job: Job, run: Run, prepared: Prepared, say: Say, stop: Stop, position: int, first: Record | None) -> bool:
+    """Run the loop to its end; whether it came there, and not to a number that is none.
+
+    Args:
+        job: is changed in place.
+        run: where the records go.
+        prepared: what training starts from.
+        say: where the progress goes.
+        stop: what the loop asks.
+        position: bytes of the records that count.
+        first: what the records tell before the next step.
+    """
     with contextlib.ExitStack() as sinks:
         outputs = sinks_of(job, run, prepared.config, say, position, sinks)
         patience = job.plan.patience
         try:
-            for record in () if job.state.enough else train(job, stop):
+            records = () if job.state.enough else train(job, stop)
+            for record in itertools.chain([] if first is None else [first], records):
                 for output in outputs:
                     output.write(record)
                 if record.kind == "eval" and patience and job.state.step - (job.state.best_step or 0) >= patience:
@@ -91,18 +105,22 @@ def _trained(job: Job, run: Run, prepared: Prepared, say: Say, stop: Stop, posit
     return False
 
 
-def _back(job: Job, run: Run, say: Say) -> int:
-    """Put the job back to the last good checkpoint at a lower rate; gives the position of the records there.
+def _back(job: Job, run: Run) -> tuple[int, Record]:
+    """Put the job back to the last good checkpoint at a lower rate.
+
+    Returns:
+        The position of the records there, and the one that tells of it.
 
     Raises:
         NonFiniteError: the settings say to stop, or it went back often enough.
     """
     content = roll_back(job)
     told = job.state.rollbacks[-1]
-    say.note(f"warning: {told['reason']}; back to step {told['to']}, on from there at {told['rate']:.3g} of the rate")
+    text = f"warning: {told['reason']}; back to step {told['to']}, on from there at {told['rate']:.3g} of the rate"
     if distributed.is_main():
         run.note(rollbacks=job.state.rollbacks)
-    return content["records"]
+    epoch = job.state.step / job.plan.per_epoch
+    return content["records"], Record(kind="note", step=job.state.step, epoch=epoch, values={"text": text, **told})
 
 
 def _prepared(run: Run, say: Say) -> Prepared:
