@@ -117,6 +117,15 @@ class Settling:
             reason = "customary for one_cycle" if rises else "lets the statistics settle"
             self.chose("train.schedule.warmup", "30%" if rises else "5%", reason)
 
+    def choose_form_unmeasured(self, most_threads: int) -> None:
+        """Threads, precision and layout of a network that no single device may hold, so that none can be measured."""
+        train, reason = self.config.train, "a divided network is not measured"
+        bf16 = train.device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+        forms = {"threads": max(1, most_threads), "precision": "bf16" if bf16 else "fp32", "layout": "contiguous"}
+        for name, value in forms.items():
+            if getattr(train, name) == "auto":
+                self.chose(f"train.{name}", value, reason)
+
     def _choose_optimizer(self, pretrained: bool) -> None:
         train = self.config.train
         name = train.optimizer.name
