@@ -11,12 +11,22 @@ from source_tree import imports, loaded_by, modules
 
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset(
-    {"config", "config_file", "config_effect", "config_faults", "config_schema", "config_steps", "config_yaml"}
+    {
+        "config",
+        "config_file",
+        "config_effect",
+        "config_faults",
+        "config_loss",
+        "config_schema",
+        "config_steps",
+        "config_useless",
+        "config_yaml",
+    }
 )
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
 SERVED = frozenset(
-    {"errors", "files", "machine", "records", "findings", "data.contract", "data.image", "export.bundle"}
+    {"errors", "files", "machine", "records", "findings", "data.contract", "data.image", "data.outputs", "export.bundle"}
 )
 ANYTHING_BUT_CLI = None
 
@@ -46,6 +56,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "demo": FOUNDATIONS | {"data"},
     "workflow": ANYTHING_BUT_CLI,
     "testing": ANYTHING_BUT_CLI,
+    "testing_loss": ANYTHING_BUT_CLI,
     "cli": None,
     "__init__": ANYTHING_BUT_CLI,
     "__main__": None,
@@ -54,7 +65,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 MAY_IMPORT_CLI = {"cli", "__main__"}
 
 TORCH_FREE = re.compile(
-    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|config)"
+    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|outputs|config)"
     r"|export\.bundle|(serving|monitoring|cli)(\..+)?))?"
 )
 HEAVY = {"torch", "torchvision", "timm"}

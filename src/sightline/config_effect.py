@@ -1,32 +1,17 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
-import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_faults import shown, together
+from sightline.config_loss import LOSS_ROWS
 from sightline.config_schema import all_settings
+from sightline.config_useless import Useless
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
 from sightline.training.config import SHAPED_BY, TAKEN
-
-
-@dataclasses.dataclass(frozen=True)
-class Useless:
-    """A setting and the condition under which it does nothing (or leaves nothing to do)."""
-
-    key: str
-    """Dotted path of the setting."""
-    when: Callable[[RunConfig], bool]
-    """Whether it is without effect in this configuration."""
-    reason: str
-    """Why, in one sentence."""
-    remedy: str
-    """What to do about it."""
-    verdict: str = "has no effect"
-    """What to call it."""
 
 
 def _all_fractions(config: RunConfig) -> bool:
@@ -74,24 +59,6 @@ USELESS = (
         "remove it, or set train.optimizer.momentum",
     ),
     Useless(
-        "train.loss.gamma",
-        lambda config: config.train.loss.name == "cross_entropy",
-        "cross_entropy has no gamma",
-        "remove it, or set train.loss.name=focal",
-    ),
-    Useless(
-        "train.loss.beta",
-        lambda config: config.train.loss.class_weights != "effective",
-        "only effective numbers of samples have a beta",
-        "remove it, or set train.loss.class_weights=effective",
-    ),
-    Useless(
-        "train.loss.class_weights",
-        lambda config: config.data.sampler == "classes" and config.train.loss.class_weights in ("inverse", "effective"),
-        "data.sampler=classes already draws every class equally often",
-        "give one of the two",
-    ),
-    Useless(
         "data.mix_probability",
         lambda config: not config.data.mixup and not config.data.cutmix,
         "nothing is mixed",
@@ -104,6 +71,7 @@ USELESS = (
         "remove it, or set data.mixup or data.cutmix",
     ),
     *_SCHEDULE,
+    *LOSS_ROWS,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,

@@ -41,6 +41,21 @@ SHAPED_BY: dict[str, tuple[str, ...]] = {
 }
 """Which settings each built-in schedule takes, beside the warm-up."""
 
+LOSS_TAKES: dict[str, tuple[str, ...]] = {
+    "cross_entropy": ("label_smoothing", "class_weights"),
+    "focal": ("label_smoothing", "gamma", "sum_classes", "class_weights"),
+    "bce": ("label_smoothing", "sum_classes", "class_weights"),
+    "hinge": ("margin", "power", "class_weights"),
+    "triplet": ("label_smoothing", "margin", "weight", "class_weights"),
+    "mse": (),
+    "mae": (),
+    "msle": (),
+    "huber": ("delta",),
+}
+"""Which settings each built-in loss takes."""
+LOSS_OF_TASK = {"classification": "cross_entropy", "multilabel": "bce", "regression": "mse"}
+"""The loss that auto stands for in each built-in task."""
+
 
 Duration = Annotated[str, Predicate(is_duration)]
 Positive = Annotated[int, Ge(1)]
@@ -52,15 +67,28 @@ NotNegative = Annotated[float, Ge(0.0)]
 class LossConfig:
     """What the training minimises."""
 
-    name: str = "cross_entropy"
-    """cross_entropy, focal, or your own "my_file:make_loss"."""
+    name: str = "auto"
+    """cross_entropy, focal, bce, hinge or triplet for classes; bce or focal for labels; mse, mae, msle or huber for
+    numbers; or your own "my_file:make_loss"; auto: cross_entropy, bce or mse, by the task."""
     label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
     """Share of the target spread evenly over all classes."""
     gamma: NotNegative = 2.0
     """How strongly focal plays down what is already right; 0: cross entropy."""
+    sum_classes: bool = False
+    """Whether bce and the focal loss of labels add up over the classes, in place of their mean."""
+    margin: NotNegative | None = None
+    """By how much hinge wants the true class ahead (none: 1), and triplet the nearest other class farther away than
+    the farthest of one's own (none: the soft margin, log(1 + exp))."""
+    power: Literal[1, 2] = 1
+    """Power of what hinge finds missing."""
+    weight: NotNegative = 1.0
+    """Weight of the triplets beside the cross entropy, which makes a classifier of what triplet learns."""
+    delta: Annotated[float, Gt(0.0)] = 1.0
+    """Error up to which huber is quadratic, in standard deviations of the target."""
     class_weights: Literal["auto", "none", "inverse", "effective"] | tuple[float, ...] | dict[str, float] = "auto"
     """Weights of the classes (the alpha of focal): inverse (by their counts), effective (by their effective numbers),
-    one number for each, or {name: number}; auto: by the imbalance of the training part. Scaled to a mean of 1."""
+    one number for each, or {name: number}; auto: by the imbalance of the training part. Scaled to a mean of 1; in the
+    multilabel task the weight of an image that has the label, for one that has not, as it is."""
     beta: Annotated[float, Gt(0.0), Lt(1.0)] = 0.999
     """How slowly more samples of a class count less in its effective number; towards 1 it is the number itself."""
 

@@ -30,7 +30,7 @@ from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
-from sightline.task.classification import TASKS
+from sightline.task.names import kind_of, task_of
 from sightline.task.fit import refuse_unfit
 from sightline.task.task import Task
 from sightline.training.losses import make_loss

@@ -1,0 +1,69 @@
+"""Settings of losses and of tasks that would have no effect beside the others."""
+
+from sightline.config import RunConfig
+from sightline.config_useless import Useless
+from sightline.training.config import LOSS_OF_TASK, LOSS_TAKES
+
+
+def loss_of(config: RunConfig) -> str:
+    """Name of the loss; that of ``auto`` is known for the built-in tasks."""
+    name = config.train.loss.name
+    return LOSS_OF_TASK.get(config.task.name, "") if name == "auto" else name
+
+
+def _not_taken(key: str) -> Useless:
+    """A setting of losses, where the one that is named does not take it."""
+    takers = [name for name, taken in LOSS_TAKES.items() if key in taken]
+    return Useless(
+        f"train.loss.{key}",
+        lambda config: loss_of(config) in LOSS_TAKES and loss_of(config) not in takers,
+        f"only {', '.join(takers)} {'takes' if len(takers) == 1 else 'take'} it",
+        f"remove it, or set train.loss.name to one of these: {', '.join(takers)}",
+    )
+
+
+LOSS_ROWS = (
+    *(_not_taken(key) for key in dict.fromkeys(key for taken in LOSS_TAKES.values() for key in taken)),
+    Useless(
+        "train.loss.label_smoothing",
+        lambda config: config.task.name == "multilabel" and loss_of(config) in LOSS_TAKES,
+        "it spreads a class over those that it excludes, and labels exclude nothing",
+        "remove it",
+    ),
+    Useless(
+        "train.loss.sum_classes",
+        lambda config: config.task.name == "classification" and loss_of(config) == "focal",
+        "the focal loss of one class an image is that of one softmax",
+        "remove it, or set train.loss.name=bce",
+    ),
+    Useless(
+        "train.loss.beta",
+        lambda config: config.train.loss.class_weights != "effective",
+        "only effective numbers of samples have a beta",
+        "remove it, or set train.loss.class_weights=effective",
+    ),
+    Useless(
+        "train.loss.class_weights",
+        lambda config: config.data.sampler == "classes" and config.train.loss.class_weights in ("inverse", "effective"),
+        "data.sampler=classes already draws every class equally often",
+        "give one of the two",
+    ),
+    Useless(
+        "train.accumulate",
+        lambda config: loss_of(config) == "triplet" and config.train.accumulate > 1,
+        "it compares the samples of a whole batch, and micro-batches would compare others",
+        "remove it, or set another train.loss.name",
+        "cannot be had with triplet",
+    ),
+    *(
+        Useless(
+            f"data.{name}",
+            lambda config, name=name: loss_of(config) == "triplet" and getattr(config.data, name) > 0,
+            "a mixed image is of no class that others could be compared with",
+            "remove it, or set another train.loss.name",
+            "cannot be had with triplet",
+        )
+        for name in ("mixup", "cutmix")
+    ),
+)
+"""Every such setting of losses."""
