@@ -26,7 +26,17 @@ BORDER = frozenset(
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
 SERVED = frozenset(
-    {"errors", "files", "machine", "records", "findings", "data.contract", "data.image", "data.outputs", "export.bundle"}
+    {
+        "errors",
+        "files",
+        "machine",
+        "records",
+        "findings",
+        "data.contract",
+        "data.image",
+        "data.outputs",
+        "export.bundle",
+    }
 )
 ANYTHING_BUT_CLI = None
 

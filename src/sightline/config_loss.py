@@ -55,6 +55,37 @@ LOSS_ROWS = (
         "remove it, or set another train.loss.name",
         "cannot be had with triplet",
     ),
+    Useless(
+        "task.threshold",
+        lambda config: config.task.name in LOSS_OF_TASK and config.task.name != "multilabel",
+        "only labels have a probability from which on an image has them",
+        "remove it, or set task.name=multilabel",
+    ),
+    Useless(
+        "task.units",
+        lambda config: config.task.name in LOSS_OF_TASK and config.task.name != "regression",
+        "only numbers have units",
+        "remove it, or set task.name=regression",
+    ),
+    Useless(
+        "data.targets",
+        lambda config: config.task.name == "classification",
+        "a class stands in the label column",
+        "remove it, or set task.name=regression or task.name=multilabel",
+    ),
+    *(
+        Useless(
+            "data.sampler",
+            lambda config, task=task: config.task.name == task and config.data.sampler == "classes",
+            "an image has no single class to be drawn by",
+            f"remove it, or {remedy}",
+            f"=classes cannot be had with {task}",
+        )
+        for task, remedy in (
+            ("multilabel", "weigh the labels with train.loss.class_weights"),
+            ("regression", "set data.sampler=weights with a weight column"),
+        )
+    ),
     *(
         Useless(
             f"data.{name}",

@@ -14,7 +14,6 @@ from sightline.training.boxes import BOX_LOSSES, iou
 from sightline.training.config import LossConfig
 from sightline.training.losses import LOSSES
 
-
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "cross_entropy": ({"label_smoothing": 0.0}, {"label_smoothing": 0.1}),
     "focal": tuple({"gamma": gamma, "label_smoothing": smooth} for gamma in (0.0, 0.5, 2.0) for smooth in (0.0, 0.1)),
@@ -164,8 +163,9 @@ def test_weights_of_labels_act_on_the_images_that_have_them():
 
 def test_what_rounds_in_bfloat16_is_told():
     def crude(logits, targets):
-        return functional.cross_entropy(logits.half() if logits.dtype == torch.bfloat16 else logits, targets,
-                                        reduction="none") * (2 if logits.dtype == torch.bfloat16 else 1)
+        return functional.cross_entropy(
+            logits.half() if logits.dtype == torch.bfloat16 else logits, targets, reduction="none"
+        ) * (2 if logits.dtype == torch.bfloat16 else 1)
 
     with pytest.raises(PlugError, match="gives in bfloat16 nearly what it gives in float32"):
         check_loss(of(crude), mixed=False)

@@ -60,7 +60,9 @@ def test_logarithms_are_taken_of_numbers_in_their_units():
     task = Regression(contract(own, "x"), make_loss(LossConfig(name="msle"), kind="numbers"))
     outputs, targets = torch.tensor([[1.0], [-1.0]]), torch.tensor([[120.0], [60.0]])
     wanted = np.log1p([120, 80]) - np.log1p([120, 60])
-    assert float(task.outcome(nn.Identity(), outputs, targets).loss) == pytest.approx(float((wanted**2).sum()), rel=1e-5)
+    assert float(task.outcome(nn.Identity(), outputs, targets).loss) == pytest.approx(
+        float((wanted**2).sum()), rel=1e-5
+    )
 
 
 def test_a_users_task_says_what_it_is_about(tmp_path, monkeypatch):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-import torchvision.ops as ops
 from sklearn.metrics import mean_squared_log_error
 from torch.nn import functional
+from torchvision import ops
 
 from sightline.errors import ConfigError, PlugError
 from sightline.training.boxes import BOX_LOSSES

@@ -74,7 +74,7 @@ def mixed(
 
     Args:
         inputs: ``[n, channels, height, width]``, already scaled.
-        targets: class of each, int64 ``[n]``.
+        targets: class of each, int64 ``[n]``; or labels or numbers, float32 ``[n, classes]``.
         weights: of each, ``[n]``; ``None``: all weigh 1.
         mixing: the settings.
         key: decides the draw.
@@ -93,7 +93,7 @@ def mixed(
     else:
         top, bottom, left, right = drawn.box
         images[:, :, top:bottom, left:right] = inputs[partner, :, top:bottom, left:right]
-    own = functional.one_hot(targets, mixing.classes).float()
+    own = functional.one_hot(targets, mixing.classes).float() if targets.ndim == 1 else targets
     if weights is None:
         return images, share * own + (1 - share) * own[partner], None
     ours, theirs = share * weights, (1 - share) * weights[partner]

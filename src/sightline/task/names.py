@@ -37,5 +37,7 @@ def kind_of(name: str) -> Kind:
     """
     kind: Any = getattr(task_of(name), "kind", "class")
     if kind not in KINDS:
-        raise PlugError(f"'{name}' is about nothing that is known", where="task.name", got=f"kind {kind!r}", allowed=KINDS)
+        raise PlugError(
+            f"'{name}' is about nothing that is known", where="task.name", got=f"kind {kind!r}", allowed=KINDS
+        )
     return kind

@@ -30,8 +30,7 @@ from sightline.machine import cores
 from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
 from sightline.model.weights import load_weights
 from sightline.run import Run
-from sightline.task.names import kind_of, task_of
-from sightline.task.fit import refuse_unfit
+from sightline.task.names import kind_of
 from sightline.task.task import Task
 from sightline.training.losses import make_loss
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
@@ -39,8 +38,9 @@ from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
 from sightline.workflow.divide import divide
-from sightline.workflow.intake import Intake, take_in
+from sightline.workflow.intake import Intake, take_in, with_what
 from sightline.workflow.say import Say
+from sightline.workflow.task import outputs_of, tasks_of, wanted_by
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,6 +106,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
         model.weights != "none",
         settling.chose,
     )
+    contract = dataclasses.replace(contract, outputs=outputs_of(config, samples, training_part(samples, config)))
     settling.choose_data(max(contract.height, contract.width))
     data = settling.config.data
     make_transform(data, contract)  # an augmentation that cannot be made is told before a network is built
@@ -124,13 +125,14 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     view = settle_view(config, origins, say)
     settling, samples, facts, contract = view.settling, view.samples, view.facts, view.contract
     indices = training_part(samples, settling.config)
-    settling.choose_balance(samples.counts(indices))
+    settling.choose_loss(samples.kind)
+    settling.choose_balance(samples.kind, samples.counts(indices))
     settling.choose_training(len(indices))
     settled = settling.config.train
     refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
     balanced = balance_of(samples, settling.config)
     built, report = build_model(settling.config, contract, say)
-    task, judge = _tasks(settling.config, contract, balanced)
+    task, judge = tasks_of(settling.config, contract, balanced)
     settle_cache(settling, samples, facts, contract, indices)
     batch = _choose_form(settling, samples, contract, built, task)
     settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
@@ -167,7 +169,7 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         ChangedDataError: training or validation images are no longer what they were.
     """
     contract = Contract.load(run.contract)
-    found = read(config.data.path, config.data.reader, config.data.root)
+    found = read(config.data.path, config.data.reader, config.data.root, wanted_by(config))
     samples = apply_split(found, run.split, contract.classes)
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
     if "balance" not in run.info():  # a run of an earlier version, which left weights aside
@@ -178,27 +180,7 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say)
     hashes = packed(read_split(run.split).sha256)
-    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
-
-
-def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Task:
-    """The task that the settings name, with its loss; without class weights, as they are for training only."""
-    make = plug.resolve("task", config.task.name, TASKS, "task.name")
-    return make(contract, make_loss(config.train.loss, class_weights))
-
-
-def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Task, Task]:
-    """What learns and what judges: one and the same where the classes weigh the same."""
-    own = balanced.class_weights
-    task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
-    refuse_unfit(
-        task,
-        classes=len(contract.classes),
-        loss=config.train.loss.name,
-        mixed=config.data.mixup > 0 or config.data.cutmix > 0,
-        weighted=balanced.sample_weights is not None,
-    )
-    return task, task if own is None else make_task(config, contract)
+    return Prepared(config, samples, contract, built, *tasks_of(config, contract, balanced), balanced, hashes)
 
 
 def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
@@ -230,7 +212,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     """A misspelt model or missing file is found before a large data set is read."""
     if config.model.name != "auto":
         preferred_input(config.model.name)
-    make_loss(config.train.loss)
+    make_loss(config.train.loss, None, kind_of(config.task.name))
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
@@ -238,7 +220,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
 
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
-    return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
+    return f"{len(samples)} images {with_what(samples)}: {parts}"
 
 
 def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:

@@ -17,7 +17,7 @@ from sightline.run import Run
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
-from sightline.workflow.prepare import make_task
+from sightline.workflow.task import judging_task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
         torch.set_num_threads(min(config.train.threads, torch.get_num_threads()))
     digest = weights_sha256(built.module.state_dict())
     module = built.module.to(device).to(memory_format=layout).eval()
-    return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)
+    return TrainedModel(run, config, contract, judging_task(config, contract), module, device, layout, name, digest)
 
 
 def _content(run: Run, checkpoint: str) -> tuple[dict[str, Any], str]:
