@@ -74,7 +74,9 @@ def read(path: Path | str, reader: str = "auto", root: str = "", wanted: Wanted 
         return wanted.require(_users(make, place, name), name)
     if make is read_csv:
         return read_csv(place, root, wanted)
-    return wanted.require(read_archive(place, wanted) if make is read_archive else make(place), name)
+    if wanted.kind != "class" and make is not read_archive:  # no built-in one gives anything else
+        raise wanted.unmet("class", name, str(place))
+    return read_archive(place, wanted) if make is read_archive else make(place)
 
 
 def located(path: Path | str) -> Path:
@@ -128,6 +130,8 @@ def read_archive(path: Path, wanted: Wanted = ONE_CLASS) -> Samples:
     """
     folder = unpacked(path)
     name, place = detect(folder, wanted)
+    if wanted.kind != "class" and name != "csv":
+        raise wanted.unmet("class", name, str(path))
     try:
         return read_csv(place, wanted=wanted) if name == "csv" else READERS[name](place)
     except DataError as error:

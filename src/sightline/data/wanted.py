@@ -22,17 +22,20 @@ class Wanted:
         Raises:
             DataError: they are of another one.
         """
-        if samples.kind == self.kind:
-            return samples
-        words = {"class": "one class an image", "labels": "labels", "numbers": "numbers"}
-        told = "give a CSV with the images' paths and a label column, or name its columns with data.targets"
-        raise DataError(
-            f"the {reader} reader gives {words[samples.kind]}, and the {TASK_OF[self.kind]} task needs "
-            f"{words[self.kind]}",
-            where=str(samples.root), hint=f"set task.name={TASK_OF[samples.kind]}"
-            if self.kind == "class" else told,
-        )  # fmt: skip
+        if samples.kind != self.kind:
+            raise self.unmet(samples.kind, reader, str(samples.root))
+        return samples
+
+    def unmet(self, kind: Kind, reader: str, where: str) -> DataError:
+        """The error about a reader that gives another kind."""
+        told = "give a CSV with a path column and a label column, or name its columns with data.targets"
+        return DataError(
+            f"the {reader} reader gives {_WORDS[kind]}, and the {TASK_OF[self.kind]} task needs {_WORDS[self.kind]}",
+            where=where,
+            hint=f"set task.name={TASK_OF[kind]}" if self.kind == "class" else told,
+        )
 
 
+_WORDS: dict[Kind, str] = {"class": "one class an image", "labels": "labels", "numbers": "numbers"}
 ONE_CLASS = Wanted()
 """One class an image, in the label column where there is a table."""
