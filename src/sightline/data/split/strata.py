@@ -14,8 +14,8 @@ _BINS = 10
 def with_strata(samples: Samples, needed: int) -> Samples:
     """The samples with one class each, so that every part gets about the same share of it.
 
-    An image counts for the rarest of its labels: the common ones are spread evenly by chance, the rare ones would not
-    be. Numbers count for one of up to ten ranges of the first of them, which hold equally many images. What is too
+    An image counts for its set of labels, and where too few images have the same one, for the rarest of its labels: the
+    common ones are spread evenly by chance, the rare ones would not be. Numbers count for one of up to ten ranges of the first of them, which hold equally many images. What is too
     rare to be in every part counts as one rest, so that nothing is refused for it.
 
     Args:
@@ -24,7 +24,7 @@ def with_strata(samples: Samples, needed: int) -> Samples:
     """
     if samples.targets is None:
         return samples
-    codes = _rarest(samples.targets) if samples.kind == "labels" else _ranges(samples.targets[:, 0], needed)
+    codes = _sets(samples.targets, needed) if samples.kind == "labels" else _ranges(samples.targets[:, 0], needed)
     counts = np.bincount(codes)
     codes = np.where(counts[codes] >= needed, codes, len(counts))
     if 0 < (codes == len(counts)).sum() < needed:
@@ -36,11 +36,14 @@ def with_strata(samples: Samples, needed: int) -> Samples:
     )  # fmt: skip
 
 
-def _rarest(targets: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Of each image the rarest of its labels, plus 1; 0 where it has none."""
+def _sets(targets: NDArray[np.float32], needed: int) -> NDArray[np.int64]:
+    """Of each image its set of labels, or where fewer than needed have the same, the rarest of them."""
     has = targets > 0.5
+    _, codes, sizes = np.unique(has, axis=0, return_inverse=True, return_counts=True)
+    codes = codes.reshape(-1)
     counts = has.sum(axis=0)
-    return np.where(has.any(axis=1), 1 + np.where(has, counts, np.iinfo(np.int64).max).argmin(axis=1), 0)
+    rarest = np.where(has, counts, np.iinfo(np.int64).max).argmin(axis=1)
+    return np.where(sizes[codes] >= needed, codes, len(sizes) + rarest)
 
 
 def _ranges(values: NDArray[np.float32], needed: int) -> NDArray[np.int64]:
