@@ -10,7 +10,7 @@ COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 
 
 def write_shapes(folder: Path, count: int = 60, side: int = 12) -> Path:
-    """Noise with up to three squares of pure colors, and ``shapes.csv``: ``path,label`` with labels like ``blue|red``."""
+    """Noise with up to three squares of pure colors, and ``shapes.csv`` with labels like ``blue|red``."""
     random, rows = np.random.default_rng(0), [("path", "label")]
     (folder / "shapes").mkdir(parents=True)
     for number in range(count):

@@ -22,8 +22,9 @@ from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
-from sightline.testing_loss import check_box_loss as check_box_loss
-from sightline.testing_loss import check_loss as check_loss
+from sightline.testing_loss import check_box_loss, check_loss
+
+__all__ = ["check_box_loss", "check_format", "check_loss", "check_model", "check_transform"]
 
 _COLUMNS = ("labels", "parts", "groups", "weights", "pixels", "rows")
 

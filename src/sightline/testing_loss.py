@@ -24,13 +24,13 @@ def check_loss(
 ) -> None:
     """Check that a loss honours its contract: outputs ``[n, classes]`` and targets to the losses ``[n]``.
 
-    Targets are classes ``[n]``, for ``labels`` 0 or 1 ``[n, classes]``, for ``numbers`` any ``[n, classes]``. Losses are
-    one per sample and do not depend on the other samples of the batch (so that micro-batches and ranks add up to the
-    whole batch), they and their gradients are finite for outputs of any size, the gradient is that of the loss
+    Targets are classes ``[n]``, for ``labels`` 0 or 1 ``[n, classes]``, for ``numbers`` any ``[n, classes]``. Losses
+    are one per sample and do not depend on the other samples of the batch (so that micro-batches and ranks add up to
+    the whole batch), they and their gradients are finite for outputs of any size, the gradient is that of the loss
     (``torch.autograd.gradcheck`` in float64), and bfloat16 gives nearly what float32 gives. For mixed images, targets
     may be the shares of the classes ``[n, classes]``: the same holds for them, and shares that are all on one class
-    give what that class gives. All of this holds with class weights, too, which are put around the loss. A loss of labels
-    may have a method ``weighed(weights)``; a weight then acts on the images that have the label, and on no other.
+    give what that class gives. All of this holds with class weights, too, which are put around the loss. A loss of
+    labels may have a method ``weighed(weights)``; a weight then acts on the images that have the label alone.
 
     A loss that says ``of_batch`` may depend on the other samples, but not on their order; it says by what an image is
     judged alone, and takes no mixed images.

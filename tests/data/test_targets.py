@@ -77,7 +77,7 @@ def test_a_folder_with_a_table_beside_its_images(tmp_path):
     assert read(tmp_path / "all", wanted=LABELS).classes == ("red", "round")
     with pytest.raises(DataError, match="the folders reader gives one class an image, and the regression task needs"):
         read(tmp_path / "all" / "in", wanted=NUMBERS)
-    with pytest.raises(ConfigError, match="data.targets has no effect with the reader folders"):
+    with pytest.raises(ConfigError, match=r"data\.targets has no effect with the reader folders"):
         read(tmp_path / "all" / "in", wanted=Wanted("numbers", ("age",)))
 
 

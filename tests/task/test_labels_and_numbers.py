@@ -69,7 +69,7 @@ def test_a_users_task_says_what_it_is_about(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_tasks.py").write_text(
         "from sightline.task.regression import Regression\n\n\nclass Mine(Regression):\n    pass\n\n\n"
-        "def plain(contract, loss):\n    return None\n\n\ndef odd(contract, loss):\n    return None\n\n\nodd.kind = 'x'\n"
+        "def plain(contract, loss):\n    return None\n\n\nodd = lambda contract, loss: None\nodd.kind = 'x'\n"
     )
     assert [kind_of(name) for name in ("classification", "multilabel", "regression")] == ["class", "labels", "numbers"]
     assert kind_of("own_tasks:Mine") == "numbers"

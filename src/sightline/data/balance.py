@@ -138,8 +138,8 @@ def weights_of_labels(
 ) -> Floats | None:  # fmt: skip
     """Weights of the images that have a label, where those that have not weigh 1; ``None``: 1, too.
 
-    ``inverse``: as many times as there are more images without it, so that both sides weigh the same. ``effective``: the
-    same with effective numbers of samples (see ``weights_of_classes``). Weights that are given are taken as they are.
+    ``inverse``: as many times as there are more images without it, so that both sides weigh the same. ``effective``:
+    the same with effective numbers of samples (see ``weights_of_classes``). Given weights are taken as they are.
 
     Args:
         wanted: the rule, or the weights themselves; labels that a mapping leaves out weigh 1.

@@ -58,25 +58,28 @@ class Outputs:
             DataError: it is no such dictionary.
         """
         wanted = {"labels": {"kind", "threshold"}, "numbers": {"kind", "mean", "std", "units"}}
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if not isinstance(kind, str) or set(document) != wanted.get(kind):
+        values: dict[str, Any] = dict(document) if isinstance(document, dict) else {}
+        kind = values.get("kind")
+        lists = [key for key in ("mean", "std", "units") if key in values]
+        known = isinstance(kind, str) and set(values) == wanted.get(kind)
+        if not known or not all(isinstance(values[key], list) for key in lists):
             raise DataError("not a preprocessing contract", got=f"outputs {document!r}")
-        lists = [value for key, value in document.items() if key in ("mean", "std", "units")]
-        if not all(isinstance(value, list) for value in lists):
-            raise DataError("not a preprocessing contract", got=f"outputs {document!r}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
+        columns: dict[str, Any] = {key: tuple(values[key]) for key in lists}
+        return cls(**(values | columns))
 
     def faults(self, count: int) -> list[str]:
         """What no code could honour, for so many outputs."""
+        threshold: Any = self.threshold
         if self.kind == "labels":
-            sound = isinstance(self.threshold, int | float) and 0 < self.threshold < 1
-            return [] if sound else [f"a threshold of {self.threshold!r}"]
-        scales = [*self.mean, *self.std]
+            sound = isinstance(threshold, int | float) and 0 < threshold < 1
+            return [] if sound else [f"a threshold of {threshold!r}"]
+        scales: list[Any] = [*self.mean, *self.std]
+        units: list[Any] = [*self.units]
         if not len(self.mean) == len(self.std) == count or len(self.units) not in (0, count):
             return [f"one mean, std and unit for each of {count} numbers are needed"]
         if not all(isinstance(value, int | float) and math.isfinite(value) for value in scales):
             return ["mean and std of the numbers are not all finite"]
-        if not all(isinstance(unit, str) for unit in self.units):
+        if not all(isinstance(unit, str) for unit in units):
             return ["units are not all texts"]
         return [] if min(self.std) > 0 else [f"std of the numbers must be above zero, not {list(self.std)}"]
 

@@ -74,9 +74,9 @@ class Parity:
             found.append("an output is not finite")
         if not self.relative_error <= self.tolerance:
             found.append(
-                f"largest {thing} difference {self.max_logit_error:.3g}{unit} is {self.relative_error:.3g} of the largest "
-                f"{thing} {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget of "
-                f"{self.tolerance:g} (export.tolerance)"
+                f"largest {thing} difference {self.max_logit_error:.3g}{unit} is {self.relative_error:.3g} of the "
+                f"largest {thing} {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget "
+                f"of {self.tolerance:g} (export.tolerance)"
             )
         if not self.probability_error <= self.probability_budget:
             found.append(
@@ -199,7 +199,8 @@ def _measured(
         unlike = np.zeros(1) if numbers else _finite_or_inf(np.abs(answers.likely(wanted) - probabilities))
         errors = _finite_or_inf(np.abs(wanted - got)).max(1)
     error, scale = float(errors.max()), float(np.abs(wanted).max())
-    both = (errors <= config.tolerance * scale, True) if numbers else answers.told(wanted, probabilities)
+    near = errors <= config.tolerance * scale
+    both = (near, np.ones_like(near)) if numbers else answers.told(wanted, probabilities)
     same = both[0] == both[1]
     worst = np.argsort(-errors, kind="stable")[:_WORST]
     return Parity(

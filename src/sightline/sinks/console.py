@@ -1,4 +1,4 @@
-"""Records to the terminal: a bar with loss, the figure of the task, rate and time left; on no terminal a line now and then."""
+"""Records to the terminal: a bar with loss, the task's figure, rate, time left; on no terminal a line now and then."""
 
 import time
 from collections import deque

@@ -62,8 +62,8 @@ def judging(loss: LossFunction) -> LossFunction:
     """
     if not of_batch(loss):
         return loss
-    alone = getattr(loss, "alone", None)
-    if not callable(alone):
+    alone: LossFunction | None = getattr(loss, "alone", None)
+    if alone is None:
         raise PlugError(
             "a loss of whole batches does not say by what an image is judged", where="train.loss.name",
             hint="give it an attribute alone: a loss that gives a sample the same value in any batch",
@@ -118,7 +118,7 @@ def _refuse_other_kinds(name: str, kind: Kind) -> None:
             f"'{name}' is a loss of boxes, and the {TASK_OF[kind]} task has none", where="train.loss.name",
             allowed=sorted(LOSSES[kind]), hint="sightline.training.boxes holds it as a function of boxes [n, 4]",
         )  # fmt: skip
-    owners = [other for other, losses in LOSSES.items() if name in losses]
+    owners: list[Kind] = [other for other, losses in LOSSES.items() if name in losses]
     if owners and kind not in owners:
         told = " or ".join(about[owner] for owner in owners)
         raise PlugError(

@@ -1,4 +1,4 @@
-"""Losses of one class an image: (logits ``[n, classes]``, targets ``[n]`` or their shares ``[n, classes]``) to ``[n]``."""
+"""Losses of one class an image: logits ``[n, classes]`` and targets ``[n]`` or shares ``[n, classes]`` to ``[n]``."""
 
 import torch
 from torch.nn import functional
@@ -55,7 +55,7 @@ def hinge(config: LossConfig) -> LossFunction:
     """Multi-class hinge: ``sum over j != y of max(0, margin - x_y + x_j)^power / classes``.
 
     It adds up over the other classes (Weston and Watkins 1999), as torch's ``MultiMarginLoss`` does; Crammer and
-    Singer (2001) take the largest alone. Of a mixed target it is the mean of the losses of its classes, by their shares.
+    Singer (2001) take the largest alone. Of a mixed target it is the mean over its classes, by their shares.
     """
     margin = 1.0 if config.margin is None else config.margin
 

@@ -78,8 +78,8 @@ def no_answer(image_id: str, why: str, contract: Contract) -> Prediction:
 def write_rows(answers: Iterable[Prediction], file: IO[str]) -> None:
     """The answers as CSV with a header, without the images that have none.
 
-    ``image_id,label,confidence``; of labels ``image_id,labels`` and the probability of each; of numbers ``image_id`` and
-    each number, with its unit in the header.
+    ``image_id,label,confidence``; of labels ``image_id,labels`` and the probability of each; of numbers ``image_id``
+    and each number, with its unit in the header.
     """
     rows = csv.writer(file, lineterminator="\n")
     head: tuple[str, ...] = ()

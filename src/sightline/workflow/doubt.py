@@ -110,7 +110,7 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     say.note(f"embedding {len(samples)} images with {config.model.name}")
     pieces = evaluation_pieces(np.arange(len(samples)), config.evaluation.batch_size)
     batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, decoders(samples, len(samples)))
-    task = Classification(contract, lambda logits, targets: logits.sum(dim=1))  # only scales the pixels
+    task = Classification(contract, lambda logits, _: logits.sum(dim=1))  # only scales the pixels
     found = outliers(embeddings_of(built, task, batches, device), samples.labels)
     return list(embedding_outliers(found, samples.paths, samples.labels, samples.classes))
 

@@ -14,9 +14,10 @@ _BINS = 10
 def with_strata(samples: Samples, needed: int) -> Samples:
     """The samples with one class each, so that every part gets about the same share of it.
 
-    An image counts for its set of labels, and where too few images have the same one, for the rarest of its labels: the
-    common ones are spread evenly by chance, the rare ones would not be. Numbers count for one of up to ten ranges of the first of them, which hold equally many images. What is too
-    rare to be in every part counts as one rest, so that nothing is refused for it.
+    An image counts for its set of labels, and where too few images have the same one, for the rarest of its labels:
+    the common ones are spread evenly by chance, the rare ones would not be. Numbers count for one of up to ten ranges
+    of the first of them, which hold equally many images. What is too rare to be in every part counts as one rest, so
+    that nothing is refused for it.
 
     Args:
         samples: of any kind; those of one class an image stay as they are.

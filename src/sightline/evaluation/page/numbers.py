@@ -1,9 +1,10 @@
 """What the page says of numbers: the head, said against true, what is left, the largest errors, a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.evaluation.page.chart import nice_ticks
 from sightline.evaluation.page.markup import count, missing, name, section, table, text
@@ -58,7 +59,7 @@ def number_charts(predictions: Predictions | None) -> str:
     for place, target in enumerate(predictions.classes):
         unit = predictions.units[place] if predictions.units else ""
         words = f"{target} ({unit})" if unit else target
-        true, said = (np.asarray(column[shown, place], float) for column in (predictions.targets, predictions.logits))
+        true, said = (column[shown, place].astype(np.float64) for column in (predictions.targets, predictions.logits))
         drawn += _scatter(f"said-{place}", words, "true", "said", true, said, lambda x: x)
         drawn += _scatter(
             f"left-{place}", f"{words}: left over", "true", "said minus true", true, said - true, lambda _: 0.0
@@ -127,7 +128,7 @@ def _card(predictions: Predictions, row: int, picture: Picture) -> str:
 
 def _scatter(
     key: str, title: str, below: str, beside: str,
-    xs: Sequence[float] | np.ndarray[Any, Any], ys: Sequence[float] | np.ndarray[Any, Any], line: Callable[[float], float],
+    xs: NDArray[np.float64], ys: NDArray[np.float64], line: Callable[[float], float],
 ) -> str:  # fmt: skip
     """Points, and the line on which they would all lie."""
     low_x, high_x = _padded(xs)

@@ -65,8 +65,8 @@ def export_onnx(model: nn.Module, contract: Contract, path: Path, *, weights_sha
     """Write the model as a single ONNX file without external data.
 
     The file takes ``images``, uint8 ``[batch, height, width, channels]`` as ``Contract.pixels`` makes them, with any
-    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``; for numbers ``values``. Its metadata holds
-    the labels, the contract with its hash, the checksum of the weights and Sightline's version.
+    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``; for numbers ``values``. Its
+    metadata holds the labels, the contract with its hash, the checksum of the weights and Sightline's version.
 
     Args:
         model: float32 normalised ``[n, channels, height, width]`` to logits ``[n, classes]``; it is not altered.
