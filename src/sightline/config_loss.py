@@ -50,10 +50,16 @@ LOSS_ROWS = (
     ),
     Useless(
         "train.accumulate",
-        lambda config: loss_of(config) == "triplet" and config.train.accumulate > 1,
+        lambda config: loss_of(config) == "triplet" and config.train.accumulate not in ("auto", 1),
         "it compares the samples of a whole batch, and micro-batches would compare others",
         "remove it, or set another train.loss.name",
         "cannot be had with triplet",
+    ),
+    Useless(
+        "model.init.prior_bias",
+        lambda config: config.task.name in ("multilabel", "regression") and config.model.init.prior_bias,
+        "the shares that it starts from are those of one class an image",
+        "remove it",
     ),
     Useless(
         "task.threshold",

@@ -15,7 +15,8 @@ The tree, each class with when it is raised::
     ├── RunError              a run folder is missing, incomplete or in use
     │   └── CheckpointError   a checkpoint is damaged or cannot be written
     ├── TrainingError         training cannot go on
-    │   └── NonFiniteError    the loss became NaN or infinite
+    │   ├── NonFiniteError    the loss became NaN or infinite
+    │   └── OutOfMemoryError  a step does not fit into memory, and cannot be divided further
     └── ExportError           an artefact cannot be made
         ├── GateError         the artefact does not equal the model it was made from
         └── BundleError       a bundle is incomplete or does not match its checksums
@@ -122,6 +123,10 @@ class TrainingError(SightlineError):
 
 class NonFiniteError(TrainingError):
     """The loss became NaN or infinite."""
+
+
+class OutOfMemoryError(TrainingError):
+    """A step does not fit into memory, and cannot be divided further."""
 
 
 class ExportError(SightlineError):

@@ -24,7 +24,7 @@ from sightline.files import write_json
 from sightline.run import Run
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders, is_kept
-from sightline.workflow.task import wanted_by
+from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, open_trained
 
 

@@ -19,7 +19,7 @@ from sightline.errors import ConfigError, DataError, shortened
 from sightline.files import sha256_of
 from sightline.findings import Finding
 from sightline.workflow.say import Say
-from sightline.workflow.task import wanted_by
+from sightline.workflow.tasks import wanted_by
 
 _TOLD_ELSEWHERE = {"files.ignored", "labels.few"}
 """Rules that say nothing to a training: it tells the one itself, and the split decides about the other."""

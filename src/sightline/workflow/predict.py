@@ -28,7 +28,7 @@ from sightline.machine import cores
 from sightline.run import Run
 from sightline.workflow.answer import Prediction, answer_of, no_answer, write_rows
 from sightline.workflow.evaluate import run_samples
-from sightline.workflow.task import wanted_by
+from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, open_trained
 
 MOST_ON_GRID = 64

@@ -15,7 +15,7 @@ from sightline.errors import SightlineError
 from sightline.evaluation.plots import draw_curves
 from sightline.evaluation.report import write_report
 from sightline.run import Run
-from sightline.workflow.task import wanted_by
+from sightline.workflow.tasks import wanted_by
 
 
 def report_run(run: Path) -> Path:

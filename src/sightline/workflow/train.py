@@ -3,12 +3,10 @@
 import contextlib
 import dataclasses
 import datetime
-import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,22 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
+from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
-from sightline.errors import CheckpointError, ConfigError, RunError, SightlineError, TrainingError
+from sightline.errors import CheckpointError, RunError, SightlineError, TrainingError
+from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
 from sightline.training.loop import train
 from sightline.training.memory import keep_freed_memory
+from sightline.training.usage import start_counting, usage_of
 from sightline.workflow import environment
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
+from sightline.workflow.wishes import Settings, wished
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,7 @@ def train_run(
     data: str | Path | None,
     *,
     config: Path | None = None,
-    settings: Mapping[str, Any] | list[str] | None = None,
+    settings: Settings | None = None,
     run: Path | None = None,
     say: Say | None = None,
 ) -> Trained:
@@ -71,17 +72,9 @@ def train_run(
         SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
     """
     say = _speaker(say)
-    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
-    if data is not None:
-        words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
-    loaded = load(config, words)
-    refuse_useless(loaded.config, loaded.origins)
-    if not loaded.config.data.path:
-        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
+    loaded = wished(data, config, settings, "train")
     settled = _with_absolute_paths(loaded.config)
-    _meet(settled)
+    meet(settled)
     name = Path(settled.data.path).name.split(".")[0]
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     with contextlib.ExitStack() as stack:
@@ -112,13 +105,15 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use.
+        RunError: there is no run, or it is in use, or it is a soup of runs.
         CheckpointError: the checkpoint is damaged; names the previous good one.
         ChangedDataError: images are no longer what they were.
     """
     say = _speaker(say)
     here = Run.open(run)
-    _meet(load_resolved(here.config))
+    if "soup" in here.info():
+        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
+    meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
     with contextlib.ExitStack() as stack:
@@ -132,8 +127,12 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.data.cache not in ("auto", "on", "off"):
         paths["data.cache"] = config.data.cache
-    if config.model.weights not in ("auto", "none", "hub"):
+    if config.model.weights not in ("auto", "none", "hub") and not is_address(config.model.weights):
         paths["model.weights"] = config.model.weights
+    paths["train.distill.teacher"] = config.train.distill.teacher
+    if isinstance(config.model.weights_rules, str):
+        paths["model.weights_rules"] = config.model.weights_rules
+    paths["model.weights_classes"] = config.model.weights_classes
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
@@ -142,10 +141,13 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     content = _checkpoint(run, start_from, say)
     feed, sinks = Feed(prepared), contextlib.ExitStack()
     job = make_job(prepared, run, feed)
+    job.tell = say.note
     if content is not None:
         restore(job, content)
     if job.state.step < job.plan.steps and not job.state.enough:
         feed.open(say)
+    begun = job.state.step
+    start_counting(job.plan.device)
     with _Stop() as stop, sinks:
         outputs = sinks_of(job, run, prepared.config, say, content["records"] if content else 0, sinks)
         patience = job.plan.patience
@@ -159,6 +161,10 @@ def _fit(run: Run, say: Say, start_from: str | None) -> Trained:
     ended = "patience" if job.state.enough else whole
     digest = weights_sha256(job.built.module.state_dict())
     if distributed.is_main():
+        if job.state.step > begun:
+            usage = usage_of(job)
+            say.note(usage.told())
+            run.note(memory=dataclasses.asdict(usage))
         _conclude(run, digest, job.state.step, ended)
     return Trained(run, digest, job.state.step, ended)
 
@@ -239,7 +245,8 @@ def _provenance(config: Path | None) -> dict[str, Any]:
     }
 
 
-def _meet(config: RunConfig) -> None:
+def meet(config: RunConfig) -> None:
+    """Make the process ready to train on its device, and meet the other ranks."""
     keep_freed_memory()
     name, found = config.train.device, "cuda" if torch.cuda.is_available() else "cpu"
     device = environment.usable_device(found if name == "auto" else name)

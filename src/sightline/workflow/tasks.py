@@ -110,10 +110,10 @@ def tasks_of(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[
 
 
 def _refuse_pieces(config: RunConfig, task: Task) -> None:
-    pieces = config.train.accumulate * distributed.world()
-    if of_batch(task.loss) and pieces > 1:
+    pieces = 1 if config.train.accumulate == "auto" else config.train.accumulate
+    if of_batch(task.loss) and pieces * distributed.world() > 1:
         raise ConfigError(
             "a loss that compares the samples of a whole batch cannot be computed in pieces: they would compare others",
-            where="train.loss.name", got=f"{distributed.world()} processes x {config.train.accumulate} micro-batches",
+            where="train.loss.name", got=f"{distributed.world()} processes x {pieces} micro-batches",
             hint="train in one process with train.accumulate=1, or with another loss",
         )  # fmt: skip
