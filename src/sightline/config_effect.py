@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
+from sightline.config_alone import ALONE
 from sightline.config_distill import DISTILL_ROWS
 from sightline.config_effect_levers import LEVERS, is_nothing
 from sightline.config_effect_speed import SETTLED, SPEED
@@ -79,6 +80,7 @@ USELESS = (
     *MODEL_ROWS,
     *LEVERS,
     *(Useless(*row) for row in SPEED),
+    *ALONE,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,

@@ -2,7 +2,21 @@
 
 from sightline.config import RunConfig
 from sightline.config_useless import Useless
-from sightline.training.config import LOSS_OF_TASK, LOSS_TAKES
+
+LOSS_TAKES: dict[str, tuple[str, ...]] = {
+    "cross_entropy": ("label_smoothing", "class_weights"),
+    "focal": ("label_smoothing", "gamma", "sum_classes", "class_weights"),
+    "bce": ("label_smoothing", "sum_classes", "class_weights"),
+    "hinge": ("margin", "power", "class_weights"),
+    "triplet": ("label_smoothing", "margin", "weight", "class_weights"),
+    "mse": (),
+    "mae": (),
+    "msle": (),
+    "huber": ("delta",),
+}
+"""Which settings each built-in loss takes."""
+LOSS_OF_TASK = {"classification": "cross_entropy", "multilabel": "bce", "regression": "mse"}
+"""The loss that auto stands for in each built-in task."""
 
 
 def loss_of(config: RunConfig) -> str:

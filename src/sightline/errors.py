@@ -16,7 +16,8 @@ The tree, each class with when it is raised::
     │   └── CheckpointError   a checkpoint is damaged or cannot be written
     ├── TrainingError         training cannot go on
     │   ├── NonFiniteError    the loss became NaN or infinite
-    │   └── OutOfMemoryError  a step does not fit into memory, and cannot be divided further
+    │   ├── OutOfMemoryError  a step does not fit into memory, and cannot be divided further
+    │   └── RankError         another process of the training ended, or does not answer
     └── ExportError           an artefact cannot be made
         ├── GateError         the artefact does not equal the model it was made from
         └── BundleError       a bundle is incomplete or does not match its checksums
@@ -123,6 +124,15 @@ class TrainingError(SightlineError):
 
 class NonFiniteError(TrainingError):
     """The loss became NaN or infinite."""
+
+    step = 0
+    """The optimizer step it was found at, counted from 1."""
+    late = False
+    """Whether the weights had turned before that step."""
+
+
+class RankError(TrainingError):
+    """Another process of the training ended, or does not answer."""
 
 
 class OutOfMemoryError(TrainingError):

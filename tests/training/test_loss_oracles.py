@@ -7,9 +7,10 @@ from sklearn.metrics import mean_squared_log_error
 from torch.nn import functional
 from torchvision import ops
 
+from sightline.config_loss import LOSS_TAKES
 from sightline.errors import ConfigError, PlugError
 from sightline.training.boxes import BOX_LOSSES
-from sightline.training.config import LOSS_TAKES, LossConfig
+from sightline.training.config import LossConfig
 from sightline.training.losses import LOSSES, judging, make_loss, of_batch
 
 RANDOM = torch.Generator().manual_seed(0)

@@ -42,12 +42,19 @@ def fill(disk: Path, leave: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("board", [False, True], ids=["records", "with TensorBoard"])
+FILLED = {
+    "records": {},
+    "with TensorBoard": {"train.tensorboard": True},
+    "checkpoints in parts": {"train.checkpoint": "sharded"},
+}
+
+
+@pytest.mark.parametrize("case", FILLED)
 def test_a_full_disk_ends_the_training_and_room_lets_it_go_on(
-    board: bool, small_disk: Path, tmp_path: Path, pictures: Path
+    case: str, small_disk: Path, tmp_path: Path, pictures: Path
 ):
-    changes = WIDE | {"train.tensorboard": board}
-    whole = train_small(pictures, tmp_path / "whole", **changes)
+    changes = WIDE | FILLED[case]
+    whole = train_small(pictures, tmp_path / "whole", **WIDE)
     size = max(path.stat().st_size for path in (tmp_path / "whole" / "checkpoints").glob("*.pt"))
     run = small_disk / "run"
     ballast = fill(small_disk, leave=int(2.5 * size))  # room for two checkpoints; the third comes before one is removed

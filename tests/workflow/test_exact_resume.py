@@ -39,6 +39,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train.evaluate": "2st",
     },
     "frozen for five steps": {"train.freeze": "5st", "model.options": BATCH},
+    "half precision": {"train.precision": "bf16"},
+    "checkpoints in parts": {"train.checkpoint": "sharded", "train.ema": 0.9},
+    "layers on devices": {"train.distributed.kind": "layers", "train.distributed.devices": ["cpu", "cpu"]},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
     "mlp with an mlp head": {
         "model.name": "mlp",

@@ -14,4 +14,4 @@ def command(run: Path, start_from: str | None) -> None:
     from sightline.workflow.say import Say  # noqa: PLC0415  the libraries behind it are slow to import
     from sightline.workflow.train import resume_run  # noqa: PLC0415
 
-    conclude(resume_run(run, start_from=start_from, say=Say()))
+    conclude(lambda: resume_run(run, start_from=start_from, say=Say()))

@@ -1,12 +1,15 @@
 """``sightline train``."""
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sightline.cli import INTERRUPTED
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sightline.workflow.train import Trained
 
 
@@ -25,23 +28,35 @@ def command(data: str | None, config: Path | None, settings: tuple[str, ...], ru
     from sightline.workflow.say import Say  # noqa: PLC0415  the libraries behind it are slow to import
     from sightline.workflow.train import train_run  # noqa: PLC0415
 
-    conclude(train_run(data, config=config, settings=list(settings), run=run, say=Say()))
+    conclude(lambda: train_run(data, config=config, settings=list(settings), run=run, say=Say()))
 
 
-def conclude(trained: "Trained") -> None:
-    """Print what ``train`` and ``resume`` end with, and exit with 128 and the signal's number after one."""
+def conclude(work: "Callable[[], Trained]") -> None:
+    """Print what ``train`` and ``resume`` end with.
+
+    The exit code is 130 after Ctrl-C. After SIGTERM it is 0: that is how schedulers take a machine back, and a job
+    that saved its work has done what was asked of it.
+    """
     from sightline import distributed  # noqa: PLC0415
+    from sightline.workflow.stopping import Terminated  # noqa: PLC0415
 
+    try:
+        trained = work()
+    except Terminated:
+        if distributed.is_main():
+            click.echo("ended by SIGTERM before the first step; nothing that was trained is lost", err=True)
+            click.echo("next: the same command, or sightline resume RUN where the run folder has settings", err=True)
+        return
     folder = trained.run.folder
     if distributed.is_main():
         words = {"finished": "finished", "patience": "stopped early: the validation score no longer improves"}
-        click.echo(
-            f"{words.get(trained.ended, f'interrupted by {trained.ended}')} after {trained.step} steps", err=True
-        )
+        told = words.get(trained.ended, f"interrupted by {trained.ended}")
+        saved = "; the checkpoint is saved" if trained.interrupted else ""
+        click.echo(f"{told} after {trained.step} steps{saved}", err=True)
         click.echo(f"run {folder}")
         click.echo(f"weights_sha256 {trained.weights_sha256}")
         verb = "resume" if trained.interrupted else "evaluate"
         click.echo(f"next: sightline {verb} {folder}", err=True)
     distributed.finish()
-    if trained.interrupted:
-        raise SystemExit(128 + signal.Signals[trained.ended])
+    if trained.ended == "SIGINT":
+        raise SystemExit(INTERRUPTED)

@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from sightline.training.parallel import own_part
+
 
 class Ema:
     """Keeps ``decay * average + (1 - decay) * weights`` after each step (Polyak and Juditsky 1992).
@@ -22,6 +24,6 @@ class Ema:
         decay = min(self.decay, (1 + step) / (10 + step))
         for own, new in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
             if own.dtype.is_floating_point:
-                own.lerp_(new, 1 - decay)
+                own_part(own).lerp_(own_part(new), 1 - decay)
             else:
                 own.copy_(new)

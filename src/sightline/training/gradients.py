@@ -101,8 +101,7 @@ class _Taken:
 
 def _part(batch: Batch, piece: int, number: int) -> Batch:
     """Every so manieth sample, as ``training_pieces`` deals them out."""
-    columns = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
-    return Batch(**{name: None if column is None else column[piece::number] for name, column in columns.items()})
+    return dataclasses.replace(batch, **{k: v[piece::number] for k, v in vars(batch).items() if v is not None})
 
 
 def _attempt(job: Job, model: nn.Module, taken: _Taken, step: int) -> torch.Tensor | None:

@@ -9,12 +9,14 @@ from torch import nn
 
 from sightline.data.loader import Batch
 from sightline.data.mix import Mixing
+from sightline.errors import NonFiniteError
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import NoiseConfig, SamConfig
 from sightline.training.digests import Digests
 from sightline.training.ema import Ema
+from sightline.training.parallel import like, whole
 from sightline.training.swa import Swa
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -33,6 +35,16 @@ class Lowering:
     """Steps since the best score, or since it was last lowered."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Rollback:
+    """What follows a loss or weights that are no numbers."""
+
+    times: int = 0
+    """How often the training goes back to its last good checkpoint."""
+    factor: float = 1.0
+    """What the learning rate is multiplied by each time."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is settled before the first step. Counts are in optimizer steps."""
@@ -48,6 +60,8 @@ class Plan:
     evaluate: int
     save: int
     patience: int | None
+    sharded: bool = False
+    """Whether checkpoints are written in parts, by every rank its own."""
     precision: str
     layout: str
     device: torch.device
@@ -55,6 +69,7 @@ class Plan:
     mixed: int = 0
     """How many steps from the first one mix their images."""
     lowering: Lowering | None = None
+    rollback: Rollback = Rollback()
     compile: str = "off"
     l1: float = 0.0
     orthogonal: float = 0.0
@@ -67,8 +82,9 @@ class Plan:
         return self.clip is not None or self.l1 > 0 or self.orthogonal > 0 or self.noise.gradients > 0
 
     def rate(self, state: "State") -> float:
-        """The learning rate of the next step: a function of the step, but for what a plateau has lowered."""
-        return self.lr(state.step) * (1.0 if self.lowering is None else self.lowering.factor**state.lowered)
+        """The learning rate of the next step: a function of the step, but for what a plateau or a rollback lowered."""
+        lowered = 1.0 if self.lowering is None else self.lowering.factor**state.lowered
+        return self.lr(state.step) * lowered * self.rollback.factor ** len(state.rollbacks)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -87,6 +103,8 @@ class State:
     """Into how many parts each micro-batch is divided, since memory ran out."""
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
+    rollbacks: list[dict[str, Any]] = dataclasses.field(default_factory=list[dict[str, Any]])
+    """From which step to which the training went back, why, and the share of the rate from there on."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -109,12 +127,21 @@ class Job:
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     swa: Swa | None = None
     state: State = dataclasses.field(default_factory=State)
+    failure: NonFiniteError | None = None
+    """What ended the last pass of the loop before its time."""
+    closely: bool = False
+    """Whether to look at every step's loss and gradients, at the price of waiting for the device."""
     digests: Digests | None = None
     """Takes fingerprints of each step, where they are wanted."""
     kept: int | None = None
     """Bytes that the first forward pass of this process kept for the backward pass."""
     tell: Callable[[str], None] = lambda _: None
     """Is told what concerns this process and not the training, such as how long compiling took."""
+
+    @property
+    def averages(self) -> "list[Ema | Swa]":
+        """What takes in the weights after each step."""
+        return [average for average in (self.ema, self.swa) if average is not None]
 
     @property
     def average(self) -> nn.Module | None:
@@ -130,7 +157,7 @@ class Job:
 
 
 def snapshot(job: Job) -> dict[str, Any]:
-    """Everything that the next step depends on."""
+    """Everything that the next step depends on; what the ranks hold in shards stays so."""
     return {
         "model": job.built.module.state_dict(),
         "ema": None if job.average is None else job.average.state_dict(),
@@ -144,15 +171,37 @@ def snapshot(job: Job) -> dict[str, Any]:
 
 def restore(job: Job, content: dict[str, Any]) -> None:
     """Put a job back to where ``snapshot`` was taken."""
-    job.built.module.load_state_dict(content["model"])
+    job.optimizer.zero_grad(set_to_none=True)  # of a step that was not finished
+    _fill(job.built.module, content["model"])
     if job.ema is not None:
-        job.ema.module.load_state_dict(content["ema"])
+        _fill(job.ema.module, content["ema"])
     if job.swa is not None:
-        job.swa.module.load_state_dict(content["swa"])
+        _fill(job.swa.module, content["swa"])
         job.swa.settled = content["ema"] is not None
-    job.optimizer.load_state_dict(content["optimizer"])
+    _fill_optimizer(job.optimizer, content["optimizer"])
     job.scaler.load_state_dict(content["scaler"])
     state = dict(content["state"])
     if "best_accuracy" in state:  # a checkpoint of an earlier version
         state["best_score"] = state.pop("best_accuracy")
     job.state = State(**state)
+
+
+def whole_snapshot(job: Job) -> dict[str, Any]:
+    """The same with every tensor whole, as one process alone would have it. All ranks must call it."""
+    return whole(snapshot(job))
+
+
+def _fill(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load whole tensors into a network, whole or in shards."""
+    own = module.state_dict()
+    module.load_state_dict({name: like(value, own[name]) if name in own else value for name, value in state.items()})
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load whole tensors into an optimizer; those of the shape of their parameter are divided as it is."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    divided = {
+        place: {key: like(item, parameters[place]) if torch.is_tensor(item) else item for key, item in own.items()}
+        for place, own in state["state"].items()
+    }
+    optimizer.load_state_dict(state | {"state": divided})

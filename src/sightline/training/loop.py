@@ -14,10 +14,13 @@ from sightline.model.freeze import training_mode
 from sightline.records import Record
 from sightline.training.batch_statistics import settle
 from sightline.training.gradients import add_gradients
-from sightline.training.job import Job, snapshot
+from sightline.training.job import Job
 from sightline.training.noise import add_gradient_noise, noisy_weights
 from sightline.training.optimizers import set_lr
+from sightline.training.parallel import whole
 from sightline.training.penalties import add_penalties
+from sightline.training.rollback import start_rollback
+from sightline.training.saving import save
 from sightline.training.sharpness import add_uphill_gradients
 from sightline.training.watch import Watch
 from sightline.training.wrap import wrapped
@@ -40,6 +43,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
     watch = Watch(job)
     frozen = plan.frozen(state.step)
     model = wrapped(job, frozen)
+    start_rollback(job)
     batches = job.batches(state.step, plan.steps)
     last = time.perf_counter()
     for step in range(state.step, plan.steps):
@@ -54,6 +58,8 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         # Micro-batches: forward under autocast, scaled backward; at noisy weights or uphill where that is wanted.
         with noisy_weights(job, step):
             sums = (add_uphill_gradients if plan.sam.rho else add_gradients)(job, model, batches, step)
+        totals = distributed.summed(sums.totals)
+        watch.see(totals[0])
 
         # Unscale, penalize, clip, disturb, step, average.
         norm = None
@@ -61,20 +67,16 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
             job.scaler.unscale_(job.optimizer)
         add_penalties(job)
         if plan.clip is not None:
-            norm = nn.utils.clip_grad_norm_(job.built.module.parameters(), plan.clip)
+            norm = whole(nn.utils.clip_grad_norm_(job.built.module.parameters(), plan.clip))
         add_gradient_noise(job, step)
         job.scaler.step(job.optimizer)
         job.scaler.update()
         job.optimizer.zero_grad(set_to_none=True)
-        if job.ema is not None:
-            job.ema.update(job.built.module, step)
-        if job.swa is not None:
-            job.swa.update(job.built.module, step)
+        for average in job.averages:
+            average.update(job.built.module, step)
 
         # Tell. The numbers stay on the device until somebody reads them.
         state.step = step + 1
-        totals = distributed.summed(sums.totals)
-        watch.see(totals[0], state.step)
         values = {"loss": totals[0] / sums.count, job.task.figure: totals[1] / sums.count, "lr": lr}
         values |= {"images": sums.count, "seconds": round(time.perf_counter() - last, 6), "wait": round(sums.waited, 6)}
         values |= {} if job.digests is None else job.digests.told(job.built.module)
@@ -94,7 +96,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         if ending or best or state.step % plan.save == 0:
             watch.look()
             yield _record(job, "save", {"best": best or job.evaluate is None})
-            _save(job, best or job.evaluate is None)
+            save(job, best or job.evaluate is None)
         if ending:
             return
         last = time.perf_counter()
@@ -115,10 +117,3 @@ def _evaluated(job: Job, evaluate: Callable[[nn.Module], dict[str, float]]) -> t
     if lowering is not None and state.step - max(state.best_step or 0, state.lowered_at) >= lowering.wait:
         state.lowered, state.lowered_at = state.lowered + 1, state.step
     return _record(job, "eval", {**figures, "best": best}), best
-
-
-def _save(job: Job, best: bool) -> None:
-    """Write a checkpoint from rank 0; the others wait until it is on disk."""
-    if distributed.is_main():
-        job.checkpoints.save(snapshot(job), job.state.step, best=best)
-    distributed.from_main(None)

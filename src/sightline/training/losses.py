@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from sightline import plug
+from sightline.config_loss import LOSS_OF_TASK
 from sightline.data.outputs import TASK_OF, Kind
 from sightline.errors import ConfigError, PlugError
 from sightline.task.task import LossFunction
 from sightline.training.boxes import BOX_LOSSES
-from sightline.training.config import LOSS_OF_TASK, LossConfig
+from sightline.training.config import LossConfig
 from sightline.training.losses_class import bce, cross_entropy, focal, hinge
 from sightline.training.losses_labels import BinaryCrossEntropy, BinaryFocal
 from sightline.training.losses_numbers import SquaredLogarithmicError, huber, mae, mse

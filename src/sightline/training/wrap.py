@@ -9,6 +9,7 @@ from sightline import distributed
 from sightline.model.freeze import set_frozen
 from sightline.training.compiling import Compiled
 from sightline.training.job import Job
+from sightline.training.parallel import is_sharded
 
 
 def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
@@ -22,7 +23,7 @@ def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
     module = job.built.module
     if job.plan.compile != "off":
         module = Compiled(module, job.plan.compile, job.tell)
-    if distributed.world() == 1:
+    if distributed.world() == 1 or is_sharded(job.built.module):
         return module
     devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
     return DistributedDataParallel(module, device_ids=devices)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from sightline import plug
 from sightline.config import RunConfig
 from sightline.config_file import flat, resolve
+from sightline.config_loss import LOSS_OF_TASK
 from sightline.data.augment.config import MIRRORED
 from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.data.outputs import TASK_OF, Kind
 from sightline.model.build import MODELS
-from sightline.training.config import DECAYS, LOSS_OF_TASK
+from sightline.training.config import DECAYS
 from sightline.training.optimizer_kinds import KINDS
 from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
@@ -82,13 +83,14 @@ class Settling:
         if data.flip == "auto" and is_preset(augment):
             self.chose("data.flip", "yes" if augment in MIRRORED else "no", f"with {augment} augmentation")
 
-    def choose_loss(self, kind: Kind) -> None:
+    def _choose_loss(self, kind: Kind) -> None:
         """The loss, where the task decides."""
         if self.config.train.loss.name == "auto":
             self.chose("train.loss.name", LOSS_OF_TASK[TASK_OF[kind]], f"customary for {TASK_OF[kind]}")
 
     def choose_balance(self, kind: Kind, counts: NDArray[np.int64]) -> None:
-        """Sampler and class weights, together: either of them given by hand leaves the other one out."""
+        """The loss; sampler and class weights together: either of them given by hand leaves the other one out."""
+        self._choose_loss(kind)
         if kind != "class":
             why = "labels are asked for one by one" if kind == "labels" else "numbers have no classes"
             if self.config.data.sampler == "auto":
@@ -129,6 +131,15 @@ class Settling:
             rises = train.schedule.name == "one_cycle"
             reason = "customary for one_cycle" if rises else "lets the statistics settle"
             self.chose("train.schedule.warmup", "30%" if rises else "5%", reason)
+
+    def choose_form_unmeasured(self, most_threads: int) -> None:
+        """Threads, precision and layout of a network that no single device may hold, so that none can be measured."""
+        train, reason = self.config.train, "a divided network is not measured"
+        bf16 = train.device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+        forms = {"threads": max(1, most_threads), "precision": "bf16" if bf16 else "fp32", "layout": "contiguous"}
+        for name, value in forms.items():
+            if getattr(train, name) == "auto":
+                self.chose(f"train.{name}", value, reason)
 
     def _choose_optimizer(self, pretrained: bool) -> None:
         train = self.config.train

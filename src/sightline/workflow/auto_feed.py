@@ -86,7 +86,11 @@ def _verdict(passes: float, size: int, settling: Settling) -> tuple[str, str]:
 
 
 def settle_workers(
-    settling: Settling, samples: Samples, contract: Contract, train: NDArray[np.int64], step: Callable[[int], float]
+    settling: Settling,
+    samples: Samples,
+    contract: Contract,
+    train: NDArray[np.int64],
+    step: Callable[[int], float] | None,
 ) -> None:
     """As many workers as keep the training fed, measured on its first batches.
 
@@ -95,16 +99,19 @@ def settle_workers(
         samples: all samples.
         contract: what the model sees.
         train: places of the training samples.
-        step: seconds of a training step on so many images.
+        step: seconds of a training step on so many images; ``None`` where that cannot be measured.
     """
     config = settling.config
     if config.data.workers != "auto":
+        return
+    most = max(1, cores() // distributed.local_world())
+    if step is None:
+        settling.chose("data.workers", most, "one for each core; the step of a divided network is not measured")
         return
     indices = train[: min(len(train), _LOOK_AT, max(1, int(config.train.batch_size) // int(config.train.accumulate)))]
     images = held(samples, training_form(config, contract), indices) if is_kept(config) else None
     dataset = training_dataset(samples, contract, config, images, pin=False)
     making, training = _seconds_of(dataset, Piece(0, indices)), step(len(indices))
-    most = max(1, cores() // distributed.local_world())
     needed = math.ceil(_SLACK * making / training) if making > _FREE * training else 0
     kind = "threads" if dataset.in_threads else "processes"
     figures = f"{1000 * making:.3g} ms to make and {1000 * training:.3g} ms to train on {len(indices)} images"

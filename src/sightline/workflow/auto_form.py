@@ -29,6 +29,8 @@ def settle_form(settling: Settling, samples: Samples, contract: Contract, built:
     indices = training_part(samples, settling.config)[: max(1, count // (1 if parts == "auto" else parts))]
     pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
+    if train.distributed.kind != "ddp":
+        return _unmeasured(settling, batch)
     most = max(1, cores() // distributed.local_world())
     wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
     device = torch.device(train.device)
@@ -47,8 +49,19 @@ def settle_form(settling: Settling, samples: Samples, contract: Contract, built:
     return batch
 
 
-def step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float]:
-    """Seconds of a training step on so many images, in the form that was chosen."""
+def _unmeasured(settling: Settling, batch: Batch) -> Batch:
+    """What is ``auto`` about a network that no single device may hold."""
+    settling.choose_form_unmeasured(cores() // distributed.local_world())
+    if settling.config.train.accumulate == "auto":
+        settling.chose("train.accumulate", 1, "a divided network is not measured")
+    torch.set_num_threads(int(settling.config.train.threads))
+    return batch
+
+
+def step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float] | None:
+    """Seconds of a training step on so many images, in the form that was chosen; none where it cannot be measured."""
     train = config.train
+    if train.distributed.kind != "ddp":
+        return None
     form = Form(int(train.threads), train.precision, train.layout)
     return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count

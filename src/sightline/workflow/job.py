@@ -29,8 +29,9 @@ from sightline.training.config import TrainConfig
 from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.freezing import make_freezing
-from sightline.training.job import LAYOUTS, Job, Lowering, Plan
+from sightline.training.job import LAYOUTS, Job, Lowering, Plan, Rollback
 from sightline.training.optimizers import make_optimizer
+from sightline.training.parallel import is_sharded, parallel_of
 from sightline.training.schedules import Clock, clock_of, rate_of, steps_of
 from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
@@ -61,8 +62,11 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     """
     config, built = prepared.config, prepared.built
     train = config.train
-    device = usable_device(train.device)
-    built.module.to(device).to(memory_format=LAYOUTS[train.layout])
+    parallel = parallel_of(train.distributed, usable_device(train.device))
+    device = parallel.devices[0]
+    ema = None if train.ema is None else Ema(built.module, train.ema)
+    for module in (built.module, *(() if ema is None else (ema.module,))):
+        parallel.place(module, LAYOUTS[train.layout])
     plan = make_plan(prepared, device)
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
@@ -71,7 +75,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         task=prepared.task,
         optimizer=optimizer,
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
-        ema=None if train.ema is None else Ema(built.module, train.ema),
+        ema=ema,
         swa=_swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps)),
         checkpoints=Checkpoints(run.checkpoints),
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
@@ -100,6 +104,8 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         evaluate=max(1, steps_of(train.evaluate, per_epoch, steps)),
         save=max(1, steps_of(train.save, per_epoch, steps)),
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
+        sharded=train.checkpoint == "sharded",
+        rollback=_rollback(config),
         precision=train.precision,
         layout=train.layout,
         compile=train.compile,
@@ -139,6 +145,11 @@ def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
             hint="wait less, evaluate more often, or train longer",
         )  # fmt: skip
     return Lowering(schedule.factor, wait)
+
+
+def _rollback(config: RunConfig) -> Rollback:
+    own = config.train.non_finite
+    return Rollback(own.times, own.factor) if own.then == "rollback" else Rollback()
 
 
 def _mixing(config: RunConfig, classes: int) -> Mixing | None:
@@ -232,12 +243,21 @@ def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
     indices = prepared.samples.part("val")
     if config.data.stream:
         indices = in_line(prepared.samples, indices)
-    pieces = evaluation_pieces(indices, config.evaluation.batch_size, distributed.rank(), distributed.world())
+    ranks = distributed.world()
+    shares = [evaluation_pieces(indices, config.evaluation.batch_size, rank, ranks) for rank in range(ranks)]
+    pieces = shares[distributed.rank()]
+    empty = max(map(len, shares)) - len(pieces)
+    contract = prepared.contract
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         distributed.same_buffers(module)
         batches = feed.batches(feed.judging(plan.device), pieces, plan.device)
         sums = loss_and_score(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
+        if is_sharded(module):  # every rank must take part in each pass, for its shards
+            one = torch.zeros(1, contract.channels, contract.height, contract.width, device=plan.device)
+            with torch.inference_mode():
+                for _ in range(empty):
+                    module(one)
         loss, score, count = distributed.summed(sums).tolist()
         return {"val_loss": loss / count, f"val_{prepared.judge.figure}": score / count}
 

@@ -126,7 +126,6 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     view = settle_view(config, origins, say)
     settling, samples, facts, contract = view.settling, view.samples, view.facts, view.contract
     indices = training_part(samples, settling.config)
-    settling.choose_loss(samples.kind)
     settling.choose_balance(samples.kind, samples.counts(indices))
     settling.choose_training(len(indices))
     refuse(once_settled(settling.config), settling.config, origins)

@@ -18,6 +18,7 @@ from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
+from sightline.training.parallel import Parallel, parallel_of
 from sightline.workflow.tasks import judging_task
 
 
@@ -58,13 +59,23 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
     content, name = _content(run, checkpoint)
     built = make_model(config.model, len(contract.classes), contract.channels, size=contract.height)
     built.module.load_state_dict(content["ema"] or content["model"])
-    device = torch.device(config.train.device if torch.cuda.is_available() else "cpu")
     layout = LAYOUTS[config.train.layout]
     if config.train.threads != "auto":
         compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
-    module = built.module.to(device).to(memory_format=layout).eval()
+    module, device = _placed(built.module, config, layout)
     return TrainedModel(run, config, contract, judging_task(config, contract), module, device, layout, name, digest)
+
+
+def _placed(module: nn.Module, config: RunConfig, layout: torch.memory_format) -> tuple[nn.Module, torch.device]:
+    """The network where it can answer; over the devices of its training, if they are here and it was split."""
+    own = config.train.distributed
+    if own.kind == "layers" and torch.cuda.device_count() > 1:
+        parallel = parallel_of(own, torch.device("cuda"))
+    else:
+        parallel = Parallel("ddp", [torch.device(config.train.device if torch.cuda.is_available() else "cpu")])
+    parallel.place(module, layout)
+    return module.eval(), parallel.devices[0]
 
 
 def _content(run: Run, checkpoint: str) -> tuple[dict[str, Any], str]:
