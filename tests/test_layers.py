@@ -14,7 +14,17 @@ BORDER = frozenset(name for name in (module.partition(".")[2] for module in modu
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
 SERVED = frozenset(
-    {"errors", "files", "machine", "records", "findings", "data.contract", "data.image", "export.bundle"}
+    {
+        "errors",
+        "files",
+        "machine",
+        "records",
+        "findings",
+        "data.contract",
+        "data.image",
+        "data.outputs",
+        "export.bundle",
+    }
 )
 ANYTHING_BUT_CLI = None
 
@@ -44,6 +54,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "demo": FOUNDATIONS | {"data"},
     "workflow": ANYTHING_BUT_CLI,
     "testing": ANYTHING_BUT_CLI,
+    "testing_loss": ANYTHING_BUT_CLI,
     "cli": None,
     "__init__": ANYTHING_BUT_CLI,
     "__main__": None,
@@ -52,7 +63,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 MAY_IMPORT_CLI = {"cli", "__main__"}
 
 TORCH_FREE = re.compile(
-    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|config)"
+    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|outputs|config)"
     r"|export\.bundle|(serving|monitoring|cli)(\..+)?))?"
 )
 HEAVY = {"torch", "torchvision", "timm"}

@@ -3,10 +3,10 @@
 import dataclasses
 
 from sightline.config_useless import Useless
-from sightline.training.config import DistillConfig
+from sightline.training.config import DistillConfig, LossConfig
 
 _OWN = [field.name for field in dataclasses.fields(DistillConfig) if field.name != "teacher"]
-_LABELS = ("name", "label_smoothing", "gamma", "class_weights", "beta")
+_LABELS = [field.name for field in dataclasses.fields(LossConfig)]
 
 DISTILL_ROWS = (
     *(

@@ -9,6 +9,7 @@ from sightline.config_distill import DISTILL_ROWS
 from sightline.config_effect_levers import LEVERS, is_nothing
 from sightline.config_effect_speed import SETTLED, SPEED
 from sightline.config_faults import shown, together
+from sightline.config_loss import LOSS_ROWS
 from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
 from sightline.config_useless import Useless
@@ -62,24 +63,6 @@ USELESS = (
         "remove it, or set train.optimizer.momentum",
     ),
     Useless(
-        "train.loss.gamma",
-        lambda config: config.train.loss.name == "cross_entropy",
-        "cross_entropy has no gamma",
-        "remove it, or set train.loss.name=focal",
-    ),
-    Useless(
-        "train.loss.beta",
-        lambda config: config.train.loss.class_weights != "effective",
-        "only effective numbers of samples have a beta",
-        "remove it, or set train.loss.class_weights=effective",
-    ),
-    Useless(
-        "train.loss.class_weights",
-        lambda config: config.data.sampler == "classes" and config.train.loss.class_weights in ("inverse", "effective"),
-        "data.sampler=classes already draws every class equally often",
-        "give one of the two",
-    ),
-    Useless(
         "data.mix_probability",
         lambda config: not config.data.mixup and not config.data.cutmix,
         "nothing is mixed",
@@ -92,6 +75,7 @@ USELESS = (
         "remove it, or set data.mixup or data.cutmix",
     ),
     *_SCHEDULE,
+    *LOSS_ROWS,
     *DISTILL_ROWS,
     *MODEL_ROWS,
     *LEVERS,

@@ -22,9 +22,9 @@ from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
-from sightline.task.task import LossFunction
-from sightline.training.config import LossConfig
-from sightline.training.losses import weighed
+from sightline.testing_loss import check_box_loss, check_loss
+
+__all__ = ["check_box_loss", "check_format", "check_loss", "check_model", "check_transform"]
 
 _COLUMNS = ("labels", "parts", "groups", "weights", "pixels", "rows")
 
@@ -52,45 +52,6 @@ def check_format(reader: Callable[[Path], object], path: Path) -> Samples:
         "another copy",
     )
     return samples
-
-
-def check_loss(
-    make: Callable[[LossConfig], LossFunction], config: LossConfig | None = None, classes: int = 5, mixed: bool = True
-) -> None:
-    """Check that a loss honours its contract: logits ``[n, classes]`` and targets ``[n]`` to the losses ``[n]``.
-
-    Losses are one per sample and do not depend on the other samples of the batch (so that micro-batches and ranks add
-    up to the whole batch), they and their gradients are finite for logits of any size, and the gradient is that of the
-    loss (``torch.autograd.gradcheck`` in float64). For mixed images, targets may be the shares of the classes
-    ``[n, classes]``: the same holds for them, and shares that are all on one class give what that class gives. All of
-    this holds for them with class weights, too, which are put around the loss.
-
-    Args:
-        make: makes the loss from its settings.
-        config: the settings; the defaults where none are given.
-        classes: width of the logits.
-        mixed: whether it is meant for MixUp and CutMix too.
-
-    Raises:
-        PlugError: names the clause that is broken.
-    """
-    config = config or LossConfig()
-    loss = make(config)
-    _need(callable(loss), "a loss", "is a function of logits and targets", type(loss).__name__)
-    random = torch.Generator().manual_seed(0)
-    logits = torch.randn(7, classes, generator=random, dtype=torch.float64, requires_grad=True)
-    targets = torch.randint(classes, (7,), generator=random)
-    _check_losses(loss, logits, targets)
-    if mixed:
-        shares = nn.functional.one_hot(targets, classes).double()
-        clause = "gives for shares of classes that are all on one class what that class gives"
-        losses = _losses_of_shares(loss, logits, shares)
-        _need(losses.shape == targets.shape, "a loss", clause, f"shape {list(losses.shape)}")
-        difference = losses - loss(logits, targets)
-        _need(bool((difference.abs() < 1e-9).all()), "a loss", clause, f"{difference.tolist()} more")
-        shares_of_all = torch.rand(7, classes, generator=random, dtype=torch.float64).softmax(dim=1)
-        _check_losses(loss, logits, shares_of_all)
-        _check_losses(weighed(loss, torch.arange(classes).double()), logits, shares_of_all)
 
 
 def check_model(make: Callable[..., object], classes: int = 3, channels: int = 3, size: int = 64) -> None:
@@ -126,33 +87,6 @@ def check_model(make: Callable[..., object], classes: int = 3, channels: int = 3
             value.zero_()
         twin.load_state_dict(module.state_dict())
         _need(torch.equal(logits, twin(images)), "a model", "is wholly described by its weights", "other logits")
-
-
-def _check_losses(loss: LossFunction, logits: torch.Tensor, targets: torch.Tensor) -> None:
-    """What holds for targets of either kind."""
-    losses = loss(logits, targets)
-    got = f"{list(losses.shape)} for logits {list(logits.shape)}"
-    _need(losses.shape == targets.shape[:1], "a loss", "gives one value per sample", got)
-    alone = torch.cat([loss(logits[row : row + 1], targets[row : row + 1]) for row in range(len(targets))])
-    _need(torch.allclose(losses, alone), "a loss", "gives a sample the same value in any batch", str(losses - alone))
-    for size in (0.0, 1e2, 1e4):
-        extreme = (logits.detach().sign() * size).float().requires_grad_(True)
-        values = loss(extreme, targets.float() if targets.is_floating_point() else targets)
-        (slope,) = torch.autograd.grad(values.sum(), extreme)
-        finite = bool(torch.isfinite(values).all() and torch.isfinite(slope).all())
-        _need(finite, "a loss", f"is finite, with its gradient, for logits of ±{size:g}", str(values.detach()))
-    try:
-        torch.autograd.gradcheck(lambda values: loss(values, targets), (logits,))
-    except RuntimeError as error:  # gradcheck's own way to say no
-        raise _broken("a loss", "has the gradient of its values", str(error).split("\n")[0]) from error
-
-
-def _losses_of_shares(loss: LossFunction, logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    try:
-        return loss(logits, shares)
-    except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise _broken("a loss", "takes shares of classes [n, classes] as targets", told) from error
 
 
 def check_transform(make: Callable[[Contract], Callable[[Image.Image, int], object]], contract: Contract) -> None:

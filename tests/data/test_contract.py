@@ -16,6 +16,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from sightline.data.contract import FILTERS, Contract
+from sightline.data.outputs import Outputs
 from sightline.data.torch_transform import torch_transform
 from sightline.errors import DataError, ImageError
 
@@ -169,6 +170,10 @@ CHANGES = (
     {"mean": (0.486, 0.456, 0.406)},
     {"std": (0.230, 0.224, 0.225)},
     {"fill": 1},
+    {"outputs": Outputs(kind="labels")},
+    {"outputs": Outputs(kind="labels", threshold=0.3)},
+    {"outputs": Outputs(kind="numbers", mean=(1.0, 0.0), std=(1.0, 2.0))},
+    {"outputs": Outputs(kind="numbers", mean=(1.0, 0.0), std=(1.0, 2.0), units=("cm", "kg"))},
 )
 
 
@@ -176,7 +181,7 @@ def test_every_field_changes_the_hash() -> None:
     hashes = {contract(**change).hash for change in CHANGES} | {contract().hash}
     assert len(hashes) == len(CHANGES) + 1
     changed = {key for change in CHANGES for key in change}
-    assert changed | {"version"} == {field.name for field in dataclasses.fields(Contract)}
+    assert changed == {field.name for field in dataclasses.fields(Contract)}
 
 
 def test_equal_contracts_have_equal_hashes() -> None:
@@ -210,7 +215,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 2}, "of another version\n  got: 2\n  allowed: 1"),
         ({"classes": ()}, "classes are not distinct names"),
         ({"classes": ("cat", "cat")}, "classes are not distinct names"),
         ({"classes": ("cat", "")}, "classes are not distinct names"),
@@ -225,6 +229,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ({"mean": ("a", "b", "c")}, "not all finite numbers"),
         ({"std": (1.0, float("nan"), 1.0)}, "not all finite numbers"),
         ({"std": (1.0, 0.0, 1.0)}, "std must be above zero"),
+        ({"outputs": Outputs(kind="labels", threshold=1.0)}, "a threshold of 1.0"),
+        ({"outputs": Outputs(kind="numbers", mean=(1.0,), std=(1.0,))}, "one mean, std and unit for each of 2 numbers"),
+        ({"outputs": Outputs(kind="numbers", mean=(1.0, 0.0), std=(1.0, 0.0))}, "std of the numbers must be above"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(change: dict[str, object], words: str) -> None:
@@ -239,3 +246,34 @@ def test_missing_and_unknown_fields_are_named() -> None:
         Contract.from_dict(document | {"blur": 1})
     with pytest.raises(DataError, match="mean is no list"):
         Contract.from_dict(contract().as_dict() | {"mean": 0.5})
+
+
+def test_a_contract_of_classes_is_written_as_before_so_that_older_files_stay_valid() -> None:
+    document = contract().as_dict()
+    assert document["version"] == 1 and "outputs" not in document
+    assert contract().hash == "0200367a1dc99b876f2e1472ece347f7aca8fb55b6a9d65db0c4a87fa7842ab7"
+    assert Contract.from_dict(document) == contract()
+
+
+@pytest.mark.parametrize("change", CHANGES[-4:])
+def test_labels_and_numbers_survive_the_file(tmp_path: Path, change: dict[str, object]) -> None:
+    own = contract(**change)
+    own.save(tmp_path / "contract.json")
+    assert Contract.load(tmp_path / "contract.json") == own
+    assert own.as_dict()["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 3}, "of another version\n  got: 3\n  allowed: 1, 2"),
+        ({"version": 2}, "missing or unknown fields: outputs"),
+        ({"outputs": {"kind": "labels", "threshold": 0.5}}, "missing or unknown fields: outputs"),
+        ({"version": 2, "outputs": {"kind": "boxes"}}, "got: outputs"),
+        ({"version": 2, "outputs": {"kind": "labels"}}, "got: outputs"),
+        ({"version": 2, "outputs": 3}, "got: outputs"),
+    ],
+)
+def test_outputs_that_are_not_known_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        Contract.from_dict(contract().as_dict() | change)

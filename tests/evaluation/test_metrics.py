@@ -8,7 +8,8 @@ from scipy.stats import binomtest
 from test_predictions import some
 
 from sightline.errors import DataError
-from sightline.evaluation.metrics import _draw, measure
+from sightline.evaluation.metrics import measure
+from sightline.evaluation.resample import draw
 
 SETTINGS = {"resamples": 300, "confidence": 0.95, "seed": 7}
 
@@ -88,7 +89,7 @@ def test_the_interval_is_that_of_resampling_the_images_one_by_one():
 @pytest.mark.parametrize("images", [10, 1000])
 def test_few_and_many_images_per_cell_are_drawn_alike(images):
     counts = np.array([6, 3, 1]) * images // 10 if images > 10 else np.array([6, 3, 1])
-    drawn = _draw(np.random.default_rng(0), counts, 20_000)
+    drawn = draw(np.random.default_rng(0), counts, 20_000)
     assert drawn.shape == (20_000, 3)
     assert (drawn.sum(axis=1) == images).all()
     np.testing.assert_allclose(drawn.mean(axis=0), counts, rtol=0.03)
@@ -137,7 +138,7 @@ def test_resampling_in_pieces_changes_nothing(monkeypatch):
     labels, logits = case("random")
     predictions = some(logits, labels, classes=tuple("abcdef"))
     whole = measure(predictions, **SETTINGS, train_counts=[1] * 6)
-    monkeypatch.setattr("sightline.evaluation.metrics._CELLS_AT_ONCE", 100)
+    monkeypatch.setattr("sightline.evaluation.metrics.CELLS_AT_ONCE", 100)
     assert measure(predictions, **SETTINGS, train_counts=[1] * 6) == whole
 
 

@@ -3,17 +3,20 @@
 import importlib.util
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from sklearn.metrics import mean_pinball_loss
 
 import sightline
 from sample_photos import write_photos
 from sightline.task.classification import Classification
 from sightline.testing import check_format, check_loss, check_model
 from sightline.training.config import LossConfig, ScheduleConfig
+from small_targets import write_lights, write_shapes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICK = {
@@ -50,7 +53,10 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("name", [name for name in PLUGS if name != "my_reader.py"])
+OTHER_DATA = ("my_reader.py", "my_label_loss.py", "my_number_loss.py")
+
+
+@pytest.mark.parametrize("name", [name for name in PLUGS if name not in OTHER_DATA])
 def test_training_with_the_example(photos: Path, name: str):
     key, value = setting_in_head(name)
     trained = sightline.train(photos, run=Path("run"), settings={**QUICK, key: value})
@@ -70,6 +76,31 @@ def test_training_with_the_reader(photos: Path):
     assert samples.classes == ("flower", "temple")
     sightline.train(flat, run=Path("run"), settings={**QUICK, key: value})
     assert sightline.evaluate(Path("run"))["n"] == 18
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "task"),
+    [
+        ("my_label_loss.py", write_shapes, {"task.name": "multilabel", "train.loss.class_weights": "inverse"}),
+        ("my_number_loss.py", write_lights, {"task.name": "regression", "data.targets": ["width"]}),
+    ],
+)
+def test_training_with_the_loss_of_another_task(photos: Path, name: str, table: Callable[[Path], Path], task: dict):
+    key, value = setting_in_head(name)
+    trained = sightline.train(table(photos.parent), run=Path("run"), settings={**QUICK, key: value} | task)
+    assert trained.ended == "finished"
+    assert sightline.evaluate(Path("run"))["n"] > 0
+
+
+def test_the_losses_of_other_tasks_honour_their_contracts():
+    check_loss(module_of("my_label_loss.py").asymmetric, kind="labels")
+    check_loss(module_of("my_number_loss.py").pinball, kind="numbers")
+
+
+def test_the_pinball_loss_is_scikit_learns():
+    outputs, targets = torch.randn(9, 3), torch.randn(9, 3)
+    loss = module_of("my_number_loss.py").pinball(LossConfig())(outputs, targets)
+    assert loss.mean().item() == pytest.approx(mean_pinball_loss(targets, outputs, alpha=0.9), rel=1e-6)
 
 
 def test_the_model_and_the_loss_honour_their_contracts():

@@ -8,7 +8,8 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as tv
 
 from sightline.data.contract import Contract
-from sightline.task.classification import TASKS, Classification
+from sightline.task.classification import Classification
+from sightline.task.names import TASKS
 from sightline.training.config import LossConfig
 from sightline.training.losses import make_loss
 

@@ -6,9 +6,11 @@ from torch import nn
 from torch.nn import functional
 
 from sightline.data.contract import Contract
+from sightline.data.outputs import TASK_OF
 from sightline.errors import PlugError
 from sightline.task.classification import Classification
 from sightline.task.fit import refuse_unfit
+from sightline.task.names import TASKS
 from sightline.task.task import Outcome
 from sightline.training.config import LossConfig
 from sightline.training.losses import LOSSES, make_loss
@@ -47,9 +49,20 @@ class WithNetwork(Classification):
         return Outcome(torch.zeros(()), torch.zeros(()), len(targets))
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_built_in_losses_fit(name):
-    refuse(Classification(CONTRACT, make_loss(LossConfig(name=name), torch.tensor([1.0, 2.0, 3.0, 0.0]))))
+TRIED = [(kind, name) for kind, losses in LOSSES.items() for name in losses if name != "triplet"]
+
+
+@pytest.mark.parametrize(("kind", "name"), TRIED)
+def test_built_in_losses_fit(kind, name):
+    weights = None if kind == "numbers" else torch.tensor([1.0, 2.0, 3.0, 0.0])
+    refuse(TASKS[TASK_OF[kind]](CONTRACT, make_loss(LossConfig(name=name), weights, kind)))
+
+
+def test_triplets_are_refused_for_mixed_images_alone():
+    own = Classification(CONTRACT, make_loss(LossConfig(name="triplet")))
+    refuse(own, mixed=False)
+    with pytest.raises(PlugError, match="cannot learn from mixed images"):
+        refuse(own)
 
 
 @pytest.mark.parametrize(("loss", "got"), [(by_number, "RuntimeError: "), (by_rounding, "in place of")])

@@ -10,6 +10,7 @@ import pytest
 
 from sightline import evaluate
 from sightline.run import Run
+from small_targets import write_lights, write_shapes
 from small_training import (
     apart,
     environment,
@@ -156,3 +157,37 @@ def test_more_ranks_and_micro_batches_than_images_are_refused(tmp_path: Path):
     assert "a batch has fewer samples than there are ranks and micro-batches" in done.stderr
     assert "6 samples for 2 ranks x 4 micro-batches" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+TARGETS: dict[str, dict[str, Any]] = {
+    "shapes": {"task.name": "multilabel", "train.loss.class_weights": "inverse"},
+    "lights": {"task.name": "regression", "data.targets": ["brightness", "width"], "train.loss.name": "huber"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TARGETS)
+def test_two_ranks_learn_labels_and_numbers_as_one(name: str, tmp_path: Path):
+    table = {"shapes": write_shapes, "lights": write_lights}[name](tmp_path)
+    changes = CHANGES | TARGETS[name]
+    train_small(table, tmp_path / "one", **changes)
+    done = torchrun("train", str(table), "--run", str(tmp_path / "two"), *words(**changes))
+    assert done.returncode == 0, done.stderr
+    assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
+    figure = {"shapes": "jaccard", "lights": "mae"}[name]
+    for alone, together in zip(timeless(tmp_path / "one"), timeless(tmp_path / "two"), strict=True):
+        for key in {figure, f"val_{figure}", "loss", "val_loss"} & set(alone):
+            assert together[key] == pytest.approx(alone[key], rel=1e-5, abs=1e-6)
+    last = timeless(tmp_path / "two", "eval")[-1]
+    found = evaluate(tmp_path / "two", part="val", checkpoint="last")[figure]["value"]
+    assert last[f"val_{figure}"] == pytest.approx(found, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_triplets_are_refused_in_two_ranks(tmp_path: Path):
+    data = write_pictures(tmp_path / "pictures")
+    changes = {"train.loss.name": "triplet"}
+    done = torchrun("train", str(data), "--run", str(tmp_path / "run"), *words(**changes))
+    assert done.returncode != 0
+    assert "a loss that compares the samples of a whole batch cannot be computed in pieces" in done.stderr
+    assert "2 processes x 1 micro-batches" in done.stderr

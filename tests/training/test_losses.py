@@ -23,7 +23,7 @@ def test_an_unknown_loss():
     with pytest.raises(PlugError) as error:
         make_loss(LossConfig(name="cross_entropi"))
     assert str(error.value) == (
-        "unknown loss 'cross_entropi' (train.loss.name)\n  allowed: cross_entropy, focal\n"
+        "unknown loss 'cross_entropi' (train.loss.name)\n  allowed: bce, cross_entropy, focal, hinge, triplet\n"
         "  next: did you mean 'cross_entropy'? Your own: \"my_file:thing\""
     )
 

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.command("evaluate")
@@ -14,7 +17,10 @@ import click
 @click.option("--checkpoint", default="best", show_default=True, help="best, last, or a checkpoint file of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(run: Path, data: Path | None, part: str | None, checkpoint: str, as_json: bool) -> None:
-    """Measure the model in RUN on its test part: accuracy, precision, recall, F1, with 95 % intervals."""
+    """Measure the model in RUN on its test part: accuracy, precision, recall, F1, with 95 % intervals.
+
+    Of labels also average precision and ROC AUC; of numbers MAE, RMSE, MSE and R2.
+    """
     from sightline.workflow.evaluate import evaluate_run  # noqa: PLC0415  the libraries behind it are slow to import
     from sightline.workflow.say import Say  # noqa: PLC0415
 
@@ -28,27 +34,75 @@ def command(run: Path, data: Path | None, part: str | None, checkpoint: str, as_
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print the headline figures and the table of classes."""
+    """Print the headline figures and the table of classes, labels or numbers."""
     from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
 
     console = Console(soft_wrap=False)
-    percent = f"{figures['confidence']:.0%}"
-    for key, name in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
+    lines, table = {"labels": _labels, "numbers": _numbers}.get(figures.get("kind", ""), _classes)(figures)
+    for name, text in [*lines, ("images", f"{figures['n']}   part {figures['part']}")]:
+        console.print(f"{name:<{_wide(lines)}}{text}", highlight=False, markup=False)
+    console.print(table)
+
+
+def _wide(lines: list[tuple[str, str]]) -> int:
+    return max(10, *(len(name) + 2 for name, _ in lines))
+
+
+def _lines(figures: dict[str, Any], names: dict[str, str]) -> list[tuple[str, str]]:
+    """Figures with their intervals."""
+    percent, found = f"{figures['confidence']:.0%}", list[tuple[str, str]]()
+    for key, name in names.items():
         figure = figures[key]
-        interval = f"{percent} interval {figure['low']:.4f} to {figure['high']:.4f}"
-        console.print(f"{name:<10}{figure['value']:.4f}   {interval}", highlight=False)
-    baseline = figures["baseline"]
-    console.print(
-        f"{'baseline':<10}{baseline['accuracy']['value']:.4f}   always answering '{baseline['class']}'",
-        highlight=False,
-        markup=False,
-    )
-    console.print(f"{'images':<10}{figures['n']}   part {figures['part']}", highlight=False, markup=False)
-    table = Table("class", *("precision", "recall", "F1", "images"), header_style="bold")
+        interval = f"{percent} interval {_number(figure['low'])} to {_number(figure['high'])}"
+        found.append((name, f"{_number(figure['value'])}   {interval}"))
+    return found
+
+
+def _number(value: float | None) -> str:
+    """Four decimals, or four digits of what is large."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.5g}"
+
+
+def _table(heads: tuple[str, ...], rows: list[list[str]]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(*heads, header_style="bold")
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in figures["per_class"]:
-        shares = (f"{row[key]:.4f}" for key in ("precision", "recall", "f1"))
-        table.add_row(row["class"].replace("[", "\\["), *shares, str(row["support"]))
-    console.print(table)
+    for name, *cells in rows:
+        table.add_row(name.replace("[", "\\["), *cells)
+    return table
+
+
+def _classes(figures: dict[str, Any]) -> tuple[list[tuple[str, str]], "Table"]:
+    baseline = figures["baseline"]
+    lines = _lines(figures, {"accuracy": "accuracy", "macro_f1": "macro F1"})
+    lines.append(("baseline", f"{baseline['accuracy']['value']:.4f}   always answering '{baseline['class']}'"))
+    keys = ("precision", "recall", "f1")
+    rows = [[row["class"], *(_number(row[key]) for key in keys), str(row["support"])] for row in figures["per_class"]]
+    return lines, _table(("class", "precision", "recall", "F1", "images"), rows)
+
+
+def _labels(figures: dict[str, Any]) -> tuple[list[tuple[str, str]], "Table"]:
+    names = {"macro_ap": "mean AP", "macro_auc": "mean ROC AUC", "micro_f1": "micro F1", "macro_f1": "macro F1"}
+    names |= {"jaccard": "Jaccard", "exact_match": "exact match", "hamming_loss": "Hamming loss"}
+    lines, baseline = _lines(figures, names), figures["baseline"]
+    always = ", ".join(f"'{name}'" for name in baseline["labels"]) or "no label"
+    lines.append(("baseline", f"{baseline['jaccard']['value']:.4f}   Jaccard of always answering {always}"))
+    keys = ("average_precision", "roc_auc", "precision", "recall", "f1")
+    rows = [[row["class"], *(_number(row[key]) for key in keys), str(row["support"])] for row in figures["per_class"]]
+    return lines, _table(("label", "AP", "ROC AUC", "precision", "recall", "F1", "images"), rows)
+
+
+def _numbers(figures: dict[str, Any]) -> tuple[list[tuple[str, str]], "Table"]:
+    lines = _lines(figures, {"mae": "MAE", "rmse": "RMSE", "mse": "MSE", "r2": "R2"})
+    baseline = figures["baseline"]["mae"]["value"]
+    lines.append(("baseline", f"{_number(baseline)}   MAE of always answering the mean of the training part"))
+    rows = [
+        [row["target"], row["unit"], *(_number(row[key]["value"]) for key in ("mae", "rmse", "mse", "r2")),
+         _number(row["baseline_mae"]["value"])]
+        for row in figures["per_target"]
+    ]  # fmt: skip
+    return lines, _table(("number", "unit", "MAE", "RMSE", "MSE", "R2", "baseline MAE"), rows)

@@ -19,12 +19,15 @@ def command(run: Path, form: str, out: Path | None, checkpoint: str, settings: t
     del form  # the only one so far
     bundle = export_run(run, out=out, checkpoint=checkpoint, settings=list(settings), say=Say())
     parity = bundle.document["parity"]
-    click.echo(
-        f"gate passed on {parity['n']} images: largest logit error {parity['max_logit_error']:.2e}, "
-        f"{parity['agreement']:.2%} equal labels, accuracy on them {parity['accuracy_model']:.4f} before "
-        f"and {parity['accuracy_export']:.4f} after",
-        err=True,
-    )
+    if parity["kind"] == "numbers":
+        told = f"largest error {parity['max_logit_error']:.2e} standard deviations"
+    else:
+        accuracy = "accuracy" if parity["kind"] == "class" else "exact matches"
+        told = (
+            f"largest logit error {parity['max_logit_error']:.2e}, {parity['agreement']:.2%} equal labels, {accuracy} "
+            f"on them {parity['accuracy_model']:.4f} before and {parity['accuracy_export']:.4f} after"
+        )
+    click.echo(f"gate passed on {parity['n']} images: {told}", err=True)
     place = out or run / "bundle"
     click.echo(f"bundle {place}")
     click.echo(f"next: see {place / 'card.md'} for how to use it", err=True)

@@ -1,7 +1,5 @@
 """``sightline predict``."""
 
-import csv
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -32,6 +30,7 @@ def command(
 
     Images that cannot be decoded are listed in NAME.errors.csv and make the exit code 2; the others are labelled.
     """
+    from sightline.workflow.answer import write_rows  # noqa: PLC0415
     from sightline.workflow.predict import draw_predictions, errors_file, predict_run, write_predictions  # noqa: PLC0415
 
     answers = list(predict_run(run, paths, part=part, checkpoint=checkpoint))
@@ -45,11 +44,9 @@ def command(
         draw_predictions(run, paths, answers, grid, part)
         click.echo(f"picture: {grid}", err=True)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(answer) for answer in answers], ensure_ascii=False))
+        click.echo(json.dumps([answer.as_dict() for answer in answers], ensure_ascii=False))
     elif out is None:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("image_id", "label", "confidence"))
-        rows.writerows((a.image_id, a.label, f"{a.confidence:.6f}") for a in answers if not a.error)
+        write_rows(answers, sys.stdout)
     for answer in failed:
         click.echo(f"no answer for {answer.image_id}: {answer.error}", err=True)
     if failed:

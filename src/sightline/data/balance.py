@@ -33,7 +33,8 @@ class Balance:
     drawn: bool
     """Whether that order draws samples by chance, some several times and some never, in place of each one once."""
     class_weights: Floats | None
-    """``[classes]``: weight of each class in the loss; ``None``: all weigh the same."""
+    """``[classes]``: weight of each class in the loss, or of the images that have a label; ``None``: all weigh the
+    same."""
     sample_weights: NDArray[np.float32] | None
     """``[samples]``: weight of each sample of the data set in the loss; ``None``: all weigh the same."""
     account: dict[str, Any]
@@ -61,7 +62,6 @@ def balance(
         DataError: the sample weights make no sense.
         PlugError: the sampler is unknown, or the user's own gives no chances.
     """
-    labels = samples.labels[indices]
     given = _given_weights(samples, indices)
     chances = None if sampler == "none" else _chances(sampler, samples, indices)
     draws = np.ones(len(indices)) if chances is None else chances * len(indices)
@@ -69,11 +69,10 @@ def balance(
     if in_loss is not None:
         in_loss = in_loss * (draws.sum() / float((draws * in_loss[indices]).sum()))
     mass = draws if in_loss is None else draws * in_loss[indices]
-    counts = np.bincount(labels, weights=mass, minlength=len(samples.classes)).astype(np.float64)
-    weights = weights_of_classes(class_weights, counts, samples.classes, beta)
+    weights = _weights(samples, indices, mass, class_weights, beta)
     order = functools.partial(epoch_order, seed, count=len(indices))
     if chances is not None:
-        order = functools.partial(weighted_order, seed, chances=chances, strata=labels)
+        order = functools.partial(weighted_order, seed, chances=chances, strata=samples.labels[indices])
     return Balance(
         order=order,
         drawn=chances is not None,
@@ -81,6 +80,21 @@ def balance(
         sample_weights=None if in_loss is None else in_loss.astype(np.float32),
         account=_account(samples, indices, sampler, weights, in_loss),
     )
+
+
+def _weights(
+    samples: Samples, indices: Places, mass: Floats, wanted: ClassWeights, beta: float
+) -> Floats | None:  # fmt: skip
+    """Weights of classes or labels, from how much the training samples of each weigh together."""
+    if samples.targets is None:
+        counts = np.bincount(samples.labels[indices], weights=mass, minlength=len(samples.classes))
+        return weights_of_classes(wanted, counts.astype(np.float64), samples.classes, beta)
+    if samples.kind == "labels":
+        counts = (samples.targets[indices] * mass[:, None]).sum(axis=0)
+        return weights_of_labels(wanted, counts, float(mass.sum()), samples.classes, beta)
+    if wanted != "none":
+        raise _senseless("numbers have no classes to weigh", wanted, "remove it; a weight column weighs the images")
+    return None
 
 
 def imbalance_ratio(counts: NDArray[np.integer[Any]]) -> float:
@@ -119,8 +133,42 @@ def weights_of_classes(wanted: ClassWeights, counts: Floats, classes: Sequence[s
     return np.where(present, scaled, 1.0) if isinstance(wanted, str) else scaled
 
 
+def weights_of_labels(
+    wanted: ClassWeights, counts: Floats, total: float, labels: Sequence[str], beta: float
+) -> Floats | None:  # fmt: skip
+    """Weights of the images that have a label, where those that have not weigh 1; ``None``: 1, too.
+
+    ``inverse``: as many times as there are more images without it, so that both sides weigh the same. ``effective``:
+    the same with effective numbers of samples (see ``weights_of_classes``). Given weights are taken as they are.
+
+    Args:
+        wanted: the rule, or the weights themselves; labels that a mapping leaves out weigh 1.
+        counts: samples that have each label, each counted with its own weight.
+        total: of all samples.
+        labels: the names.
+        beta: of the effective numbers.
+
+    Raises:
+        ConfigError: a wrong number of weights, an unknown label, weights that are negative, not finite or all 1.
+    """
+    if wanted == "none":
+        return None
+    if not isinstance(wanted, str):
+        return _listed(wanted, labels, idle=1.0)
+    with_it, without = counts, total - counts
+    if wanted == "effective":
+        with_it, without = -np.expm1(with_it * np.log(beta)), -np.expm1(without * np.log(beta))
+    usable = (counts > 0) & (counts < total)
+    return np.divide(without, with_it, out=np.ones(len(counts)), where=usable)
+
+
 def by_classes(samples: Samples, indices: Places) -> Floats:
     """Every class as often as any other."""
+    if samples.targets is not None:
+        raise ConfigError(
+            "an image has no single class to be drawn by", where="data.sampler", got="classes",
+            hint="remove it, or set data.sampler=weights with a weight column",
+        )  # fmt: skip
     labels = samples.labels[indices]
     return 1.0 / samples.counts(indices)[labels]
 
@@ -172,8 +220,10 @@ def _chances(name: str, samples: Samples, indices: Places) -> Floats:
     return wanted / wanted.sum()
 
 
-def _listed(wanted: Sequence[float] | Mapping[str, float], classes: Sequence[str]) -> Floats:
-    """Weights that were given by hand, in the order of the classes."""
+def _listed(
+    wanted: Sequence[float] | Mapping[str, float], classes: Sequence[str], idle: float | None = None
+) -> Floats:  # fmt: skip
+    """Weights that were given by hand, in the order of the classes; equal ones do nothing, or only if they are this."""
     if isinstance(wanted, Mapping):
         unknown = sorted(set(wanted) - set(classes))
         if unknown:
@@ -189,7 +239,7 @@ def _listed(wanted: Sequence[float] | Mapping[str, float], classes: Sequence[str
     weights = np.asarray(numbers, np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise _senseless("class weights must be numbers from 0 up", wanted, "correct them")
-    if weights.min() == weights.max():
+    if weights.min() == weights.max() and idle in (None, weights.min()):
         why = "all classes weigh the same"
         raise _senseless(f"train.loss.class_weights has no effect: {why}", wanted, "remove it, or weigh one class more")
     return weights
@@ -204,7 +254,9 @@ def _account(
 ) -> dict[str, Any]:
     counts = samples.counts(indices)
     told: dict[str, Any] = {
-        "counts": dict(zip(samples.classes, counts.tolist(), strict=True)),
+        "counts": {} if samples.kind == "numbers" else dict(zip(samples.classes, counts.tolist(), strict=True)),
+        "kind": samples.kind,
+        "images": len(indices),
         "ratio": round(imbalance_ratio(counts), 4),
         "sampler": sampler,
         "class_weights": None,

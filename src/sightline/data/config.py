@@ -42,6 +42,9 @@ class DataConfig:
     """How to read it: auto, folders, archive, csv, idx, npz, hdf5, lmdb, huggingface, webdataset, or "file:reader"."""
     root: str = ""
     """Folder (or archive) that the paths in a CSV are relative to; empty: where the CSV lies."""
+    targets: tuple[str, ...] = ()
+    """Columns of a CSV that hold what is learnt: the numbers of regression, or 0 and 1 for each label of multilabel;
+    empty: the label column."""
     val: Fraction | Positive = 0.15
     """Fraction (0.15) or number (200) of the samples for validation, where the data set gives no validation part."""
     test: Fraction | Positive = 0.15

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.data.image import Color, as_image, read_image, to_color, upright
+from sightline.data.outputs import Kind, Outputs
 from sightline.errors import DataError, ImageError
 from sightline.files import write_json
 
@@ -27,7 +28,8 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 """Pillow's resampling filters, all with antialiasing when they shrink."""
-VERSION = 1
+VERSIONS = (1, 2)
+"""Meanings of the fields that are known here: 2 has ``outputs`` beside those of 1."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Contract:
     """Decode, turn upright, convert, resize, crop, scale: every choice, and the names of the outputs."""
 
     classes: tuple[str, ...]
-    """Class names in the order of the model's outputs."""
+    """Names of the classes, labels or numbers in the order of the model's outputs."""
     color: Color
     """``rgb`` (three channels) or ``gray`` (one)."""
     height: int
@@ -54,17 +56,10 @@ class Contract:
     """Standard deviation of each channel on pixels scaled to 0-1."""
     fill: int = 0
     """With ``pad``: value of the border, 0-255."""
-    version: int = VERSION
-    """Meaning of the fields; a reader refuses versions it does not know."""
+    outputs: Outputs | None = None
+    """What the outputs mean where they are labels or numbers; ``None``: one class an image."""
 
     def __post_init__(self) -> None:
-        if self.version != VERSION:
-            raise DataError(
-                "preprocessing contract of another version",
-                got=self.version,
-                allowed=[VERSION],
-                hint="use the Sightline version that wrote it",
-            )
         faults = _faults(self)
         if faults:
             raise DataError(
@@ -72,6 +67,16 @@ class Contract:
                 got="; ".join(faults),
                 hint="see data.image_size, data.color, data.resize, data.interpolation, data.mean and data.std",
             )
+
+    @property
+    def kind(self) -> Kind:
+        """What the model answers with: one ``class``, any of several ``labels``, or ``numbers``."""
+        return "class" if self.outputs is None else self.outputs.kind
+
+    @property
+    def version(self) -> int:
+        """Meaning of the fields; a reader refuses versions it does not know."""
+        return 1 if self.outputs is None else 2
 
     @property
     def channels(self) -> int:
@@ -138,11 +143,11 @@ class Contract:
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary with every field."""
-        plain = dataclasses.asdict(self)
-        lists = {"classes": list(self.classes)}
+        plain = dataclasses.asdict(self) | {"version": self.version, "classes": list(self.classes)}
         # As floats, so that a mean of 0 and one of 0.0 are the same contract.
-        lists |= {"mean": [float(value) for value in self.mean], "std": [float(value) for value in self.std]}
-        return plain | lists
+        plain |= {"mean": [float(value) for value in self.mean], "std": [float(value) for value in self.std]}
+        del plain["outputs"]
+        return plain if self.outputs is None else plain | {"outputs": self.outputs.as_dict()}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Contract":
@@ -151,11 +156,19 @@ class Contract:
         Raises:
             DataError: a field is missing, unknown, or has a value that cannot be honoured.
         """
-        names = {field.name for field in dataclasses.fields(cls)}
-        if set(document) != names:
-            wrong = sorted(set(document) ^ names)
+        version = document.get("version")
+        if version is not None and (type(version) is not int or version not in VERSIONS):
+            raise DataError(
+                "preprocessing contract of another version", got=version, allowed=VERSIONS,
+                hint="use the Sightline version that wrote it",
+            )  # fmt: skip
+        names = {field.name for field in dataclasses.fields(cls)} | {"version"}
+        wrong = sorted(set(document) ^ (names if version == 2 else names - {"outputs"}))
+        if wrong:
             raise DataError("not a preprocessing contract", got=f"missing or unknown fields: {', '.join(wrong)}")
-        values = dict(document)
+        values = {key: value for key, value in document.items() if key != "version"}
+        if "outputs" in values:
+            values["outputs"] = Outputs.from_dict(values["outputs"])
         for key in ("classes", "mean", "std"):
             if not isinstance(values[key], list):
                 raise DataError("not a preprocessing contract", got=f"{key} is no list")
@@ -211,4 +224,4 @@ def _faults(contract: Contract) -> list[str]:
         found.append(f"mean and std need {count}, not {list(contract.mean)} and {list(contract.std)}")
     if min(contract.std, default=1) <= 0:
         found.append(f"std must be above zero, not {list(contract.std)}")
-    return found
+    return found + (contract.outputs.faults(len(names)) if contract.outputs is not None else [])

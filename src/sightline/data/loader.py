@@ -36,7 +36,7 @@ class Batch:
     pixels: torch.Tensor
     """uint8 ``[n, height, width, channels]``."""
     targets: torch.Tensor
-    """int64 ``[n]``: place of the class."""
+    """int64 ``[n]``: place of the class; or float32 ``[n, classes]``: labels or numbers."""
     indices: torch.Tensor
     """int64 ``[n]``: place of the sample."""
     weights: torch.Tensor | None = None
@@ -86,7 +86,7 @@ class Pieces(Dataset[Any]):
             return error
         return (
             torch.from_numpy(np.stack(images)),
-            torch.from_numpy(self.samples.labels[piece.indices].astype(np.int64)),
+            torch.from_numpy(self.samples.targets_of(piece.indices)),
             torch.from_numpy(piece.indices),
         )
 
@@ -120,7 +120,7 @@ class KeptPieces(Pieces):
 
     def labelled(self, piece: Piece) -> tuple[torch.Tensor, torch.Tensor]:
         """Targets and places of the samples of a piece."""
-        targets = torch.from_numpy(self.samples.labels[piece.indices].astype(np.int64))
+        targets = torch.from_numpy(self.samples.targets_of(piece.indices))
         return targets.pin_memory() if self.pin else targets, torch.from_numpy(piece.indices)
 
     def keys(self, piece: Piece) -> Keys:

@@ -73,7 +73,7 @@ def mixed(
 
     Args:
         inputs: ``[n, channels, height, width]``, already scaled.
-        targets: class of each, int64 ``[n]``.
+        targets: class of each, int64 ``[n]``; or labels or numbers, float32 ``[n, classes]``.
         weights: of each, ``[n]``; ``None``: all weigh 1.
         mixing: the settings.
         key: decides the draw.
@@ -92,8 +92,10 @@ def mixed(
     else:
         top, bottom, left, right = drawn.box
         images[:, :, top:bottom, left:right] = inputs[partner, :, top:bottom, left:right]
-    # Not torch's one_hot, which looks at the targets first and makes the host wait.
-    own = (targets[:, None] == torch.arange(mixing.classes, device=targets.device)).float()
+    own = targets
+    if targets.ndim == 1:
+        # Not torch's one_hot, which looks at the targets first and makes the host wait.
+        own = (targets[:, None] == torch.arange(mixing.classes, device=targets.device)).float()
     if weights is None:
         return images, share * own + (1 - share) * own[partner], None
     ours, theirs = share * weights, (1 - share) * weights[partner]

@@ -89,7 +89,7 @@ def _shard(
 
 def _about(samples: Samples, index: int) -> dict[str, Any]:
     """What is known of a sample beside its image; labels by name, because numbers change their meaning."""
-    known: dict[str, Any] = {"label": samples.classes[samples.labels[index]], "path": _text(samples.paths[index])}
+    known: dict[str, Any] = {"label": samples.told(index), "path": _text(samples.paths[index])}
     if samples.parts[index] != UNASSIGNED:
         known["part"] = PARTS[samples.parts[index]]
     if samples.groups is not None:

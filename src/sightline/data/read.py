@@ -15,11 +15,13 @@ from sightline.data.formats.lmdb import DATA_FILE, read_lmdb
 from sightline.data.formats.members import SUFFIXES, is_archive_name
 from sightline.data.formats.npz import has_npy, read_npz
 from sightline.data.formats.parts import part_of
-from sightline.data.formats.table import is_table, read_csv
+from sightline.data.formats.table import read_csv
+from sightline.data.formats.table_header import is_table
 from sightline.data.formats.walk import listing, subfolders
 from sightline.data.formats.webdataset import has_shards, is_pattern, read_webdataset
 from sightline.data.image import is_image_name
 from sightline.data.samples import Samples
+from sightline.data.wanted import ONE_CLASS, Wanted
 from sightline.errors import ConfigError, DataError, PlugError, SightlineError, did_you_mean
 from sightline.plug import is_plug, resolve
 
@@ -29,18 +31,19 @@ ARRAYS = (".npz", ".npy")
 """Endings of NumPy files, in lower case."""
 
 
-def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
+def read(path: Path | str, reader: str = "auto", root: str = "", wanted: Wanted = ONE_CLASS) -> Samples:
     """Samples from a folder, an archive, a CSV, idx files, arrays, tar shards, HDF5, LMDB or a Hugging Face data set.
 
     Args:
         path: the folder or file, a pattern of tar shards (``train-{0000..0099}.tar``), or ``hf:owner/name``.
         reader: ``auto``, a key of ``READERS``, or ``my_file:thing``, a callable that takes the path.
         root: for a CSV: folder or archive that its paths are relative to; empty: the folder of the CSV.
+        wanted: whether a task learns a class of each image, labels or numbers, and from which columns of a CSV.
 
     Raises:
         DataError: there is nothing at the path, or it cannot be used; says which file, line or class.
         SplitError: the parts do not hold the same classes.
-        ConfigError: ``root`` has no effect with this reader.
+        ConfigError: ``root``, or the columns that are wanted, have no effect with this reader.
         PlugError: the reader is unknown, or the user's own fails.
     """
     place = located(path)
@@ -53,7 +56,7 @@ def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
         raise DataError(f"{path} does not exist", where="data.path", hint=near or "check the path")
     name = reader
     if reader == "auto":
-        name, place = detect(place)
+        name, place = detect(place, wanted)
     make = resolve("reader", name, READERS, "data.reader")
     if root and make is not read_csv:
         raise ConfigError(
@@ -62,9 +65,18 @@ def read(path: Path | str, reader: str = "auto", root: str = "") -> Samples:
             got=root,
             hint="give the CSV itself as data.path, or leave data.root empty",
         )
+    if wanted.columns and make not in (read_csv, read_archive):
+        raise ConfigError(
+            f"data.targets has no effect with the reader {name}", where="data.targets", got=", ".join(wanted.columns),
+            hint="give a CSV with these columns, or remove it",
+        )  # fmt: skip
     if is_plug(name):
-        return _users(make, place, name)
-    return read_csv(place, root) if root else make(place)
+        return wanted.require(_users(make, place, name), name)
+    if make is read_csv:
+        return read_csv(place, root, wanted)
+    if wanted.kind != "class" and make is not read_archive:  # no built-in one gives anything else
+        raise wanted.unmet("class", name, str(place))
+    return read_archive(place, wanted) if make is read_archive else make(place)
 
 
 def located(path: Path | str) -> Path:
@@ -72,14 +84,18 @@ def located(path: Path | str) -> Path:
     return Path(path) if is_hub_name(path) else Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
 
 
-def detect(path: Path) -> tuple[str, Path]:
+def detect(path: Path, wanted: Wanted = ONE_CLASS) -> tuple[str, Path]:
     """Name of the reader for a path, and what to give it: the path, or the file or folder in it that matters.
+
+    Args:
+        path: what to look at.
+        wanted: what a table in a folder must hold.
 
     Raises:
         DataError: nothing reads such a file, or several tables could be meant.
     """
     if path.is_dir():
-        return _detect_in(path) or ("folders", path)
+        return _detect_in(path, wanted) or ("folders", path)
     name = path.name
     shards = is_pattern(path) or (name.lower().endswith(".tar") and has_shards(path))
     signs = {
@@ -103,7 +119,7 @@ def detect(path: Path) -> tuple[str, Path]:
     )
 
 
-def read_archive(path: Path) -> Samples:
+def read_archive(path: Path, wanted: Wanted = ONE_CLASS) -> Samples:
     """Samples from an archive of anything that ``read`` takes from a folder, unpacked once into the cache.
 
     ``root`` of the samples is the unpacked folder.
@@ -113,9 +129,11 @@ def read_archive(path: Path) -> Samples:
         SplitError: the parts do not hold the same classes.
     """
     folder = unpacked(path)
-    name, place = detect(folder)
+    name, place = detect(folder, wanted)
+    if wanted.kind != "class" and name != "csv":
+        raise wanted.unmet("class", name, str(path))
     try:
-        return READERS[name](place)
+        return read_csv(place, wanted=wanted) if name == "csv" else READERS[name](place)
     except DataError as error:
         words = (error.what, error.where, error.got, error.hint)
         what, where, got, hint = (str(word or "").replace(str(folder), path.name) for word in words)
@@ -136,7 +154,7 @@ READERS: dict[str, Callable[[Path], Samples]] = {
 """Every built-in reader: a path to ``Samples``."""
 
 
-def _detect_in(folder: Path) -> tuple[str, Path] | None:
+def _detect_in(folder: Path, wanted: Wanted) -> tuple[str, Path] | None:
     """What a folder holds other than class folders, or the one folder in it."""
     names = listing(folder)
     signs = {
@@ -149,8 +167,9 @@ def _detect_in(folder: Path) -> tuple[str, Path] | None:
     reader = next((reader for reader, found in signs.items() if found), None)
     if reader is not None:
         return reader, folder
-    tables = [name for name in names if name.lower().endswith(TABLES) and is_table(folder / name)]
-    if has_class_folders(folder):
+    tables = [name for name in names if name.lower().endswith(TABLES) and is_table(folder / name, wanted)]
+    # Where labels or numbers are wanted, folders of images are no classes.
+    if has_class_folders(folder) and (wanted.kind == "class" or not tables):
         return None
     if len(tables) > 1:
         raise DataError(
@@ -162,7 +181,7 @@ def _detect_in(folder: Path) -> tuple[str, Path] | None:
     if tables:
         return "csv", folder / tables[0]
     inner = subfolders(names)
-    return _detect_in(folder / inner[0]) if len(inner) == 1 and not part_of(inner[0]) else None
+    return _detect_in(folder / inner[0], wanted) if len(inner) == 1 and not part_of(inner[0]) else None
 
 
 def _users(make: Callable[[Path], Any], path: Path, name: str) -> Samples:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.outputs import Kind, joined
 from sightline.data.store import Store
 from sightline.errors import DataError, shortened
 
@@ -68,9 +69,13 @@ class Samples:
     labels: NDArray[np.int32]
     """Class of each sample as a place in ``classes``; -1: not known."""
     classes: tuple[str, ...]
-    """Class names in the order of the model's outputs."""
+    """Names of the classes, labels or numbers in the order of the model's outputs."""
     parts: NDArray[np.int8]
     """Part of each sample as a place in ``PARTS``, or ``UNASSIGNED``."""
+    kind: Kind = "class"
+    """What is known of each sample: its ``class``, which ``labels`` it has, or ``numbers``."""
+    targets: NDArray[np.float32] | None = None
+    """Of labels 0 or 1, of numbers each in its unit: ``[n, classes]``; ``labels`` are then -1."""
     groups: NDArray[np.int32] | None = None
     """Group of each sample (a patient, a scene), as a place in ``group_names``."""
     group_names: tuple[str, ...] = ()
@@ -96,13 +101,17 @@ class Samples:
         return len(self.labels)
 
     def __post_init__(self) -> None:
-        for name in ("paths", "parts", "groups", "weights", "times", "checksums", "pixels", "rows"):
+        for name in ("paths", "parts", "targets", "groups", "weights", "times", "checksums", "pixels", "rows"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.labels):
                 raise DataError(
                     f"samples.{name} has {len(column)} rows and samples.labels has {len(self.labels)}",
                     hint="give every column one row per sample",
                 )
+        if (self.kind == "class") != (self.targets is None):
+            raise DataError(f"samples of {self.kind} with{'out' * (self.targets is None)} targets")
+        if self.targets is not None and self.targets.shape != (len(self), len(self.classes)):
+            raise DataError("samples.targets is not [n, classes]", got=list(self.targets.shape))
 
     @classmethod
     def from_arrays(
@@ -154,6 +163,7 @@ class Samples:
             paths=self.paths.take(indices),
             labels=self.labels[indices],
             parts=self.parts[indices],
+            targets=None if self.targets is None else self.targets[indices],
             groups=None if self.groups is None else self.groups[indices],
             weights=None if self.weights is None else self.weights[indices],
             times=None if self.times is None else self.times[indices],
@@ -167,9 +177,44 @@ class Samples:
         return np.flatnonzero(self.parts == PARTS.index(name))
 
     def counts(self, indices: NDArray[np.integer[Any]] | None = None) -> NDArray[np.int64]:
-        """How many samples each class has, over all samples or over these."""
+        """How many samples each class or label has, or have each number, over all samples or over these."""
+        if self.targets is not None:
+            held = self.targets if indices is None else self.targets[indices]
+            return (held > 0.5 if self.kind == "labels" else np.isfinite(held)).sum(axis=0)
         labels = self.labels if indices is None else self.labels[indices]
         return np.bincount(labels[labels >= 0], minlength=len(self.classes))
+
+    def targets_of(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.int64] | NDArray[np.float32]:
+        """What a task learns of these samples: classes int64 ``[n]``, or labels or numbers float32 ``[n, classes]``."""
+        return self.labels[indices].astype(np.int64) if self.targets is None else self.targets[indices]
+
+    def told(self, index: int) -> str:
+        """What is known of a sample, as a table holds it: ``cat``, ``round|red``, ``3.5``; empty: nothing."""
+        if self.targets is None:
+            return self.classes[self.labels[index]] if self.labels[index] >= 0 else ""
+        row = self.targets[index]
+        if self.kind == "numbers":
+            return joined([str(value) for value in row])
+        return joined([name for name, value in zip(self.classes, row, strict=True) if value > 0.5])
+
+    def with_classes(self, classes: Sequence[str]) -> "Samples":
+        """The same samples with these classes, labels or numbers, told by name; what else there was becomes unknown.
+
+        Raises:
+            DataError: a number is missing.
+        """
+        if self.targets is None:
+            places = np.asarray([classes.index(name) if name in classes else -1 for name in self.classes], np.int32)
+            labels = np.where(self.labels >= 0, places[self.labels], -1).astype(np.int32)
+            return dataclasses.replace(self, labels=labels, classes=tuple(classes))
+        missing = [name for name in classes if name not in self.classes]
+        if missing and self.kind == "numbers":
+            raise DataError("numbers are missing", where=str(self.root), got=shortened(missing), allowed=self.classes)
+        targets = np.zeros((len(self), len(classes)), np.float32)
+        for place, name in enumerate(classes):
+            if name in self.classes:
+                targets[:, place] = self.targets[:, self.classes.index(name)]
+        return dataclasses.replace(self, targets=targets, classes=tuple(classes))
 
     def file(self, index: int) -> Path:
         """Where the image of a sample lies on disk; only for samples that are files."""

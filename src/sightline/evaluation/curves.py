@@ -26,7 +26,7 @@ class Chart:
     """One quantity over the epochs."""
 
     key: str
-    """``loss``, ``accuracy`` or ``learning_rate``."""
+    """``loss``, ``learning_rate``, or the figure of the task, such as ``accuracy``."""
     title: str
     """Words for the head of the chart."""
     curves: list[Curve]
@@ -35,8 +35,25 @@ class Chart:
     """The evaluation whose weights were kept."""
 
 
+FIGURES = {"accuracy": "Accuracy", "jaccard": "Jaccard index", "mae": "Mean absolute error"}
+"""Titles of the figures that the built-in tasks are judged by."""
+SHARES = ("accuracy", "jaccard")
+"""Those that are shares of 1."""
+
+
+def figure_of(records: Sequence[dict[str, Any]]) -> str:
+    """What the task of these records is judged by beside the loss, as its evaluations tell."""
+    for record in records:
+        if record.get("kind") == "eval":
+            found = [key for key in record if key.startswith("val_") and key != "val_loss"]
+            return found[0].removeprefix("val_") if found else "accuracy"
+    known = {key for record in records if record.get("kind") == "step" for key in record}
+    return next((figure for figure in FIGURES if figure in known), "accuracy")
+
+
 def charts_of(records: Sequence[dict[str, Any]]) -> list[Chart]:
-    """The charts that these records (as in ``records.jsonl``) can fill: loss, accuracy, learning rate."""
+    """The charts that these records (as in ``records.jsonl``) can fill: loss, the task's figure, learning rate."""
+    figure = figure_of(records)
     steps = [record for record in records if record.get("kind") == "step"]
     evaluations = [record for record in records if record.get("kind") == "eval"]
     charts = [
@@ -44,9 +61,9 @@ def charts_of(records: Sequence[dict[str, Any]]) -> list[Chart]:
             "loss", "Loss", [("training", _averaged(steps, "loss")), ("validation", _points(evaluations, "val_loss"))]
         ),
         _chart(
-            "accuracy",
-            "Accuracy",
-            [("training", _averaged(steps, "accuracy")), ("validation", _points(evaluations, "val_accuracy"))],
+            figure,
+            FIGURES.get(figure, figure.replace("_", " ").capitalize()),
+            [("training", _averaged(steps, figure)), ("validation", _points(evaluations, f"val_{figure}"))],
         ),
         _chart("learning_rate", "Learning rate", [("learning rate", _averaged(steps, "lr"))]),
     ]
@@ -57,25 +74,26 @@ def charts_of(records: Sequence[dict[str, Any]]) -> list[Chart]:
 
 
 def evaluation_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row per evaluation: its record, with the mean training loss and accuracy since the one before.
+    """One row per evaluation: its record, with the mean training loss and figure since the one before.
 
     Where nothing was evaluated, one row over all the steps.
     """
     rows: list[dict[str, Any]] = []
+    keys = ("loss", figure_of(records))
     since: list[dict[str, Any]] = []
     for record in records:
         if record.get("kind") == "step":
             since.append(record)
         elif record.get("kind") == "eval":
-            rows.append(_training_means(since) | record)
+            rows.append(_training_means(since, keys) | record)
             since = []
     if not rows and since:
-        rows.append(_training_means(since) | {"step": since[-1]["step"], "epoch": since[-1]["epoch"]})
+        rows.append(_training_means(since, keys) | {"step": since[-1]["step"], "epoch": since[-1]["epoch"]})
     return rows
 
 
-def _training_means(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    means = {key: _mean(steps, key) for key in ("loss", "accuracy")}
+def _training_means(steps: list[dict[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
+    means = {key: _mean(steps, key) for key in keys}
     last = {"lr": steps[-1]["lr"]} if steps and "lr" in steps[-1] else {}
     return {key: value for key, value in means.items() if value is not None} | last
 

@@ -24,7 +24,7 @@ INK, SOFT, WRONG, PAPER = "#1d2329", "#5d6670", "#a8401f", "#ffffff"
 
 def draw_grid(
     images: Sequence[Image.Image | NDArray[np.uint8]],
-    captions: Sequence[tuple[str, float]],
+    captions: Sequence[tuple[str, float | None]],
     path: Path,
     truths: Sequence[str | None] | None = None,
 ) -> None:
@@ -35,7 +35,7 @@ def draw_grid(
 
     Args:
         images: Pillow images, or uint8 ``[height, width]`` or ``[height, width, 3]``; any sizes.
-        captions: predicted label and its probability (0-1) for each image.
+        captions: predicted label and its probability (0-1) for each image, or any words and none.
         path: the PNG to write.
         truths: true label of each image, ``None`` where it is not known.
 
@@ -56,7 +56,7 @@ def draw_grid(
     sheet = Image.new("RGB", (columns * cell.width + GAP, rows * cell.height + GAP), PAPER)
     for place, (image, (label, confidence), truth) in enumerate(zip(images, captions, known, strict=True)):
         left_top = (GAP + place % columns * cell.width, GAP + place // columns * cell.height)
-        _draw_one(sheet, left_top, thumbnail(image), f"{label}  {confidence:.0%}", _mistake(label, truth))
+        _draw_one(sheet, left_top, thumbnail(image), _caption(label, confidence), _mistake(label, truth))
     with whole_file(path) as file:
         sheet.save(file, format="PNG")
 
@@ -65,6 +65,10 @@ def draw_grid(
 class _Cell:
     width: int
     height: int
+
+
+def _caption(label: str, confidence: float | None) -> str:
+    return label if confidence is None else f"{label}  {confidence:.0%}"
 
 
 def _mistake(label: str, truth: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Figures of a classifier, computed from stored predictions and nothing else.
+"""Figures of a model, computed from stored predictions and nothing else.
 
 Every headline figure carries a percentile bootstrap interval (Efron, 1979): the images are drawn again with
 replacement, many times over. Where every answer is right, or every one wrong, the bootstrap has no width, and accuracy
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DataError
+from sightline.evaluation.label_metrics import figures_of_labels
+from sightline.evaluation.number_metrics import figures_of_numbers
 from sightline.evaluation.predictions import Predictions
-
-Counts = NDArray[np.int64]
-_CELLS_AT_ONCE = 4_000_000  # resamples x cells in memory at a time: 32 MB
+from sightline.evaluation.resample import CELLS_AT_ONCE, Counts, bounded, draw, interval
 
 
 def measure(
@@ -27,9 +27,11 @@ def measure(
     confidence: float,
     seed: int,
     train_counts: Sequence[int] | NDArray[np.integer[Any]],
+    train_images: int | None = None,
 ) -> dict[str, Any]:
     """All figures as a JSON-ready dictionary. The same arguments give the same dictionary, intervals included.
 
+    Those of labels are in ``label_metrics``, those of numbers in ``number_metrics``; for one class an image:
     Images whose label is not known take no part; ``unlabelled`` says how many. Precision, recall and F1 are
     scikit-learn's, with 0 where nothing can be divided; macro F1 averages over the classes that occur among the
     labels or the predictions.
@@ -39,20 +41,39 @@ def measure(
         resamples: bootstrap resamples behind each interval.
         confidence: share of the resamples that an interval covers, 0-1.
         seed: seed of the resampling.
-        train_counts: images of each class in the training part: the baseline always answers the largest class.
+        train_counts: images of each class in the training part: the baseline always answers the largest class. Of
+            labels: images that have each, and the baseline answers those that more than half have.
+        train_images: images in the training part, for labels; where missing, their baseline gives none.
 
     Raises:
         DataError: no image has a label, or ``train_counts`` has another number of classes.
     """
-    classes, known = predictions.classes, predictions.labels >= 0
     _refuse(predictions, len(train_counts))
+    how: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    if predictions.kind == "numbers":
+        return figures_of_numbers(predictions, **how)
+    if predictions.kind == "labels":
+        usual = np.asarray(train_counts) * 2 > (train_images or np.inf)
+        return figures_of_labels(predictions, **how, usual=usual)
+    return _figures_of_classes(predictions, **how, train_counts=train_counts)
+
+
+def _figures_of_classes(
+    predictions: Predictions,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    train_counts: Sequence[int] | NDArray[np.integer[Any]],
+) -> dict[str, Any]:
+    classes, known = predictions.classes, predictions.labels >= 0
     matrix = confusion_matrix(predictions.labels[known], predictions.predicted[known], len(classes))
     majority = int(np.argmax(train_counts))
     truth_scores = predictions.log_probabilities[known, predictions.labels[known]]
     drawn = _resampled(matrix, majority, resamples, seed)
     once = _figures(_Totals.of(matrix), majority)
-    accuracy, macro_f1, baseline = (_interval(once[name], drawn[name], confidence) for name in once)
-    accuracy = _bounded(accuracy, int(known.sum()), confidence)
+    accuracy, macro_f1, baseline = (interval(once[name], drawn[name], confidence) for name in once)
+    accuracy = bounded(accuracy, int(known.sum()), confidence)
     return {
         "part": predictions.part,
         "n": int(known.sum()),
@@ -79,7 +100,7 @@ def _refuse(predictions: Predictions, counted: int) -> None:
             got=counted,
             allowed=[len(predictions.classes)],
         )
-    if not (predictions.labels >= 0).any():
+    if not len(predictions) or (predictions.kind == "class" and not (predictions.labels >= 0).any()):
         raise DataError(
             "nothing to measure: no image has a label",
             where=predictions.part,
@@ -137,24 +158,13 @@ def _resampled(matrix: Counts, majority: int, resamples: int, seed: int) -> dict
     pieces: list[dict[str, NDArray[np.float64]]] = []
     left = resamples
     while left:
-        rows = min(left, max(1, _CELLS_AT_ONCE // len(counts)))
-        drawn = _draw(generator, counts, rows)
+        rows = min(left, max(1, CELLS_AT_ONCE // len(counts)))
+        drawn = draw(generator, counts, rows)
         right = np.where(true == given, drawn, 0)
         sums = (_sums(right, true, classes), _sums(drawn, true, classes), _sums(drawn, given, classes))
         pieces.append(_figures(_Totals(*sums), majority))
         left -= rows
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-def _draw(generator: np.random.Generator, counts: Counts, rows: int) -> Counts:
-    """Draw as many images as there are, with replacement, ``rows`` times: how many fell into each cell."""
-    images, cells = int(counts.sum()), len(counts)
-    if images > 16 * cells:
-        return generator.multinomial(images, counts / images, size=rows)
-    # A multinomial draw costs a binomial per cell. With few images per cell it is quicker to draw the images.
-    owners = np.repeat(np.arange(cells), counts)
-    picks = (generator.integers(0, images, images, dtype=np.int32) for _ in range(rows))
-    return np.stack([np.bincount(owners[pick], minlength=cells) for pick in picks])
 
 
 def _sums(drawn: Counts, classes_of_cells: NDArray[np.int64], classes: int) -> Counts:
@@ -169,16 +179,3 @@ def _sums(drawn: Counts, classes_of_cells: NDArray[np.int64], classes: int) -> C
 def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
     """``part / whole``, and 0 where ``whole`` is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
-
-
-def _bounded(interval: dict[str, float], images: int, confidence: float) -> dict[str, float]:
-    """A bootstrap of equal outcomes has no width; the exact one-sided binomial bound says what so many images show."""
-    edge = (1 - confidence) ** (1 / images)
-    if interval["value"] == 1.0:
-        return interval | {"low": edge}
-    return interval | {"high": 1 - edge} if interval["value"] == 0.0 else interval
-
-
-def _interval(value: NDArray[np.float64], drawn: NDArray[np.float64], confidence: float) -> dict[str, float]:
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return {"value": float(value), "low": float(low), "high": float(high)}

@@ -16,7 +16,7 @@ _COLORS = {"training": "#8a8f98", "validation": "#0f6e78", "learning rate": "#0f
 
 
 def draw_curves(records: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
-    """Draw ``loss.png``, ``accuracy.png`` and ``learning_rate.png`` into a folder.
+    """Draw ``loss.png``, the task's figure (``accuracy.png``) and ``learning_rate.png`` into a folder.
 
     Args:
         records: the run's records, as ``Run.read_records`` gives them.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.outputs import Kind, Outputs
 from sightline.data.samples import Names
 from sightline.errors import DataError, RunError
 from sightline.files import whole_file
@@ -28,9 +29,9 @@ class Predictions:
     labels: NDArray[np.int32]
     """True class of each image as a place in ``classes``; -1: not known."""
     logits: NDArray[np.float32]
-    """The model's outputs before softmax, ``[n, classes]``."""
+    """The model's outputs before softmax or sigmoid, ``[n, classes]``; of numbers their values in their units."""
     classes: tuple[str, ...]
-    """Class names in the order of the model's outputs."""
+    """Names of the classes, labels or numbers in the order of the model's outputs."""
     contract_hash: str
     """Hash of the preprocessing contract that the images went through."""
     weights_sha256: str
@@ -39,6 +40,10 @@ class Predictions:
     """``train``, ``val``, ``test``, or the name of another data set."""
     source: str
     """The folder (or array) that the paths are relative to."""
+    outputs: Outputs | None = None
+    """What the outputs mean where they are labels or numbers; ``None``: one class an image."""
+    truths: NDArray[np.float32] | None = None
+    """Of labels 0 or 1, of numbers each in its unit, ``[n, classes]``."""
 
     def __post_init__(self) -> None:
         count, shape = len(self.labels), (len(self.labels), len(self.classes))
@@ -57,6 +62,8 @@ class Predictions:
                 got=self.logits[row].tolist(),
                 hint="train again with a smaller learning rate or in fp32",
             )
+        if (self.outputs is None) != (self.truths is None) or (self.truths is not None and self.truths.shape != shape):
+            raise DataError("predictions of labels or numbers need truths [n, classes]", where=self.part)
         if count and not -1 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
             raise DataError(
                 "labels outside the classes",
@@ -68,10 +75,41 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def kind(self) -> Kind:
+        """What was answered with: one ``class``, any of several ``labels``, or ``numbers``."""
+        return "class" if self.outputs is None else self.outputs.kind
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """The true labels or numbers, ``[n, classes]``; only where there are such."""
+        assert self.truths is not None
+        return self.truths
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on an image has a label."""
+        return 0.5 if self.outputs is None else float(self.outputs.threshold)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each number over the training part."""
+        return () if self.outputs is None else self.outputs.mean
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each number; empty where none was told."""
+        return () if self.outputs is None else self.outputs.units
+
+    @cached_property
+    def given(self) -> NDArray[np.bool_]:
+        """Which labels each image was given, ``[n, classes]``."""
+        return self.logits >= np.float32((self.outputs or Outputs(kind="labels")).least_logit)
+
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Softmax of the logits in double precision, ``[n, classes]``."""
-        return softmax(self.logits)
+        """Softmax (of labels the sigmoid) of the logits in double precision, ``[n, classes]``."""
+        return sigmoid(self.logits) if self.kind == "labels" else softmax(self.logits)
 
     @cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
@@ -94,7 +132,12 @@ class Predictions:
         Raises:
             RunError: the disk is full or the folder cannot be written.
         """
-        about = json.dumps({word: getattr(self, word) for word in _WORDS}).encode("ascii")
+        words: dict[str, Any] = {word: getattr(self, word) for word in _WORDS}
+        more: dict[str, Any] = {}
+        if self.outputs is not None:
+            words["outputs"] = self.outputs.as_dict()
+            more["truths"] = self.targets.astype(np.float32)
+        about = json.dumps(words).encode("ascii")
         with whole_file(path) as file:
             np.savez_compressed(
                 file,
@@ -103,6 +146,7 @@ class Predictions:
                 labels=self.labels.astype(np.int32),
                 logits=self.logits.astype(np.float32),
                 about=np.frombuffer(about, np.uint8),
+                **more,
             )
 
     @classmethod
@@ -115,8 +159,10 @@ class Predictions:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 columns: dict[str, NDArray[Any]] = {name: stored[name] for name in _COLUMNS}
-            about = json.loads(columns["about"].tobytes())
-            words: dict[str, Any] = {word: about[word] for word in _WORDS}
+                about = json.loads(columns["about"].tobytes())
+                words: dict[str, Any] = {word: about[word] for word in _WORDS}
+                if "outputs" in about:
+                    words |= {"outputs": Outputs.from_dict(about["outputs"]), "truths": stored["truths"]}
         except FileNotFoundError as error:
             raise RunError(f"no predictions at {path}", hint="sightline evaluate RUN writes them") from error
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -145,3 +191,8 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Softmax of each row in double precision, ``[n, classes]``."""
     return np.exp(log_softmax(logits))
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sigmoid of each value in double precision, of the same shape."""
+    return np.exp(-np.logaddexp(0.0, -logits.astype(np.float64)))

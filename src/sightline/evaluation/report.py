@@ -12,10 +12,18 @@ import yaml
 from sightline.errors import RunError
 from sightline.evaluation.page.confusion import class_section, confusion_section
 from sightline.evaluation.page.dataset import data_section
+from sightline.evaluation.page.labels import label_headline, label_pairs, label_table, wrong_labels
 from sightline.evaluation.page.markup import name, text
 from sightline.evaluation.page.mistakes import mistakes_section
+from sightline.evaluation.page.numbers import (
+    largest_errors,
+    number_charts,
+    number_headline,
+    number_pairs,
+    number_table,
+)
 from sightline.evaluation.page.picture import Picture
-from sightline.evaluation.page.result import headline, key_figures, no_evaluation
+from sightline.evaluation.page.result import class_pairs, headline, key_figures, no_evaluation
 from sightline.evaluation.page.settings import again_section, duration, settings_section
 from sightline.evaluation.page.shell import document
 from sightline.evaluation.page.training import training_section
@@ -42,15 +50,14 @@ def write_report(run: Run, picture: Picture) -> Path:
     """
     info, figures = run.info(), _figures(run)
     predictions = _predictions(run, figures)
-    counts = _counts(run.split)
-    parts = [_head(run, info, figures)]
-    if figures is not None:
-        parts += [mistakes_section(predictions, picture), confusion_section(figures), class_section(figures)]
+    kind = _kind(run)
+    counts, images = _counts(run.split, kind), _counts(run.split, "numbers")
+    parts = [_head(run, info, figures), *_results(figures, predictions, picture)]
     classes = _classes(run, counts)
     settings = info.get("settings") or _flat(_yaml(run.config))
     parts += [
         training_section(run.read_records(), _least_loss(settings, len(classes)), info.get("memory")),
-        data_section(counts, classes, info.get("skipped") or []),
+        data_section(counts, classes, info.get("skipped") or [], _KNOWN[kind], images),
         settings_section(settings, info.get("origins")),
         again_section(info, str(run.folder)),
     ]
@@ -63,14 +70,41 @@ def write_report(run: Run, picture: Picture) -> Path:
 def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str:
     day = str(info.get("finished") or info.get("started") or "")[:10]
     top = f'<p class="brand"><b>Sightline</b><span>{name(run.folder.resolve().name)}</span><time>{text(day)}</time></p>'
-    body = no_evaluation(f"sightline evaluate {run.folder}") if figures is None else headline(figures)
+    body, pairs = no_evaluation(f"sightline evaluate {run.folder}"), list[tuple[str, str, str]]()
+    if figures is not None:
+        lead, row = _HEADS.get(figures.get("kind", "class"), _HEADS["class"])
+        body, pairs = lead(figures), row(figures)
     warning = ""
     if figures is not None and _other_weights(info, figures):
         warning = (
             '<p class="missing">These figures were measured on other weights than the run holds now. '
             f"<code>sightline evaluate {text(run.folder)}</code> measures again.</p>"
         )
-    return f'<header class="top">{top}{body}{warning}{key_figures(figures, info, duration(info))}</header>'
+    return f'<header class="top">{top}{body}{warning}{key_figures(pairs, info, duration(info))}</header>'
+
+
+_HEADS = {
+    "class": (headline, class_pairs),
+    "labels": (label_headline, label_pairs),
+    "numbers": (number_headline, number_pairs),
+}
+_KNOWN = {"class": "class", "labels": "label", "numbers": "number"}
+
+
+def _results(figures: dict[str, Any] | None, predictions: Predictions | None, picture: Picture) -> list[str]:
+    """The sections about the evaluation."""
+    if figures is None:
+        return []
+    if figures.get("kind") == "labels":
+        return [wrong_labels(predictions, picture), label_table(figures)]
+    if figures.get("kind") == "numbers":
+        return [number_charts(predictions), largest_errors(predictions, picture), number_table(figures)]
+    return [mistakes_section(predictions, picture), confusion_section(figures), class_section(figures)]
+
+
+def _kind(run: Run) -> str:
+    outputs: dict[str, Any] = (_json(run.contract) if run.contract.is_file() else {}).get("outputs") or {}
+    return outputs.get("kind", "class")
 
 
 def _least_loss(settings: dict[str, Any], classes: int) -> float:
@@ -103,13 +137,14 @@ def _predictions(run: Run, figures: dict[str, Any] | None) -> Predictions | None
     return Predictions.load(run.predictions(figures["part"]))
 
 
-def _counts(split: Path) -> dict[str, Counter[str]]:
-    """Images per part and class name, in the order in which they first occur."""
+def _counts(split: Path, kind: str) -> dict[str, Counter[str]]:
+    """Images per part and class or label, in the order in which they first occur; of numbers all under no name."""
     counts: dict[str, Counter[str]] = {}
     if split.is_file():
         with split.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             for row in csv.DictReader(file):
-                counts.setdefault(row["part"], Counter())[row["label"]] += 1
+                names = {"labels": row["label"].split("|") if row["label"] else [], "numbers": [""]}
+                counts.setdefault(row["part"], Counter()).update(names.get(kind, [row["label"]]))
     return counts
 
 

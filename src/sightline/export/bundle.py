@@ -3,7 +3,7 @@
 ::
 
     BUNDLE/
-    ├── model.onnx       uint8 pictures in, probabilities and logits out
+    ├── model.onnx       uint8 pictures in, probabilities and logits (of numbers their values) out
     ├── bundle.json      contract, labels, checksums, figures, parity, provenance, licence of the weights
     └── card.md          the same facts for people
 
@@ -54,7 +54,7 @@ class Bundle:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names in the order of the model's output."""
+        """Names of the classes, labels or numbers in the order of the model's output."""
         return self.contract.classes
 
     @functools.cached_property
@@ -82,7 +82,9 @@ class Bundle:
         return session
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities, float32 ``[n, classes]``, of pictures as the contract makes them.
+        """Probabilities, float32 ``[n, classes]``, of pictures as the contract makes them; numbers in their units.
+
+        An image has the labels whose probability reaches ``contract.outputs.threshold``.
 
         Args:
             images: uint8 ``[n, height, width, channels]``, such as ``np.stack([bundle.contract.read(path)])``.

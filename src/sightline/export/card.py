@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+_ANSWERS = {
+    "class": "    print(path, bundle.labels[int(np.argmax(scores))], float(scores.max()))",
+    "labels": "    print(path, [name for name, score in zip(bundle.labels, scores) if score >= {threshold}])",
+    "numbers": "    print(path, dict(zip(bundle.labels, scores.tolist())))",
+}
 _PROGRAM = """\
 ```python
 import sys
@@ -13,7 +18,7 @@ from sightline.export.bundle import Bundle
 bundle = Bundle.load(Path("{name}"))  # the folder that holds this card
 for path in map(Path, sys.argv[1:]):
     scores = bundle.predict(bundle.contract.read(path)[None])[0]
-    print(path, bundle.labels[int(np.argmax(scores))], float(scores.max()))
+{answer}
 ```"""
 
 _RESIZE = {
@@ -27,16 +32,44 @@ def render_card(document: Mapping[str, Any]) -> str:
     """Markdown for people; ``document`` is ``bundle.json`` (``files`` may still be empty)."""
     sections = [
         f"# {document['name']}",
-        f"An image classifier with {len(document['labels'])} labels, exported on {document['created']}.",
-        "## Labels\n\n" + "\n".join(f"{place}. {_plain(name)}" for place, name in enumerate(document["labels"])),
+        f"{_what(document)}, exported on {document['created']}.",
+        f"## {_HEADS[_kind(document)]}\n\n" + _names(document),
         "## What the model sees\n\n" + _preparation(document["contract"]),
         "## How well it does\n\n" + _figures(document["metrics"]),
         "## Is the exported file the trained model?\n\n" + _parity(document["parity"]),
-        "## Running it\n\n" + _PROGRAM.format(name=document["name"]),
+        "## Running it\n\n" + _program(document),
         "## Limits\n\n" + _limits(document),
         "## Origin and licence\n\n" + _origin(document),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+_HEADS = {"class": "Labels", "labels": "Labels", "numbers": "Numbers"}
+
+
+def _kind(document: Mapping[str, Any]) -> str:
+    return document["contract"].get("outputs", {}).get("kind", "class")
+
+
+def _what(document: Mapping[str, Any]) -> str:
+    count = len(document["labels"])
+    if _kind(document) == "numbers":
+        return f"A model that tells {count} number{'s' * (count > 1)} of an image"
+    several = "" if _kind(document) == "class" else ", of which an image may have several or none"
+    return f"An image classifier with {count} labels{several}"
+
+
+def _names(document: Mapping[str, Any]) -> str:
+    units = document["contract"].get("outputs", {}).get("units") or [""] * len(document["labels"])
+    told = [f"{_plain(name)} in {_plain(unit)}" if unit else _plain(name)
+            for name, unit in zip(document["labels"], units, strict=True)]  # fmt: skip
+    return "\n".join(f"{place}. {name}" for place, name in enumerate(told))
+
+
+def _program(document: Mapping[str, Any]) -> str:
+    threshold = document["contract"].get("outputs", {}).get("threshold")
+    answer = _ANSWERS[_kind(document)].format(threshold=threshold)
+    return _PROGRAM.format(name=document["name"], answer=answer)
 
 
 def _preparation(contract: Mapping[str, Any]) -> str:
@@ -65,10 +98,20 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     if isinstance(baseline, Mapping) and isinstance(baseline.get("accuracy"), Mapping):
         value, name = baseline["accuracy"]["value"], _plain(str(baseline["class"]))
         lines += ["", f"Always answering “{name}” would reach an accuracy of {value:.4f}."]
+    elif isinstance(baseline, Mapping) and "jaccard" in baseline:
+        always = _plain(", ".join(baseline["labels"]) or "no label")
+        lines += ["", f"Always answering {always} would reach a jaccard of {baseline['jaccard']['value']:.4f}."]
+    elif isinstance(baseline, Mapping) and "mae" in baseline:
+        lines += ["", f"Always answering the mean of the training part has an mae of {baseline['mae']['value']:.4g}."]
     return "\n".join(lines)
 
 
 def _parity(parity: Mapping[str, Any]) -> str:
+    if parity.get("kind") == "numbers":
+        return (
+            f"Yes. On {parity['n']} real images the largest difference of a number is {parity['max_logit_error']:.1e} "
+            f"standard deviations, {parity['relative_error']:.1e} of the largest (budget {parity['tolerance']:.1e})."
+        )
     text = (
         f"Yes. On {parity['n']} real images the largest difference of a logit is "
         f"{parity['relative_error']:.1e} of the largest logit (budget {parity['tolerance']:.1e}), and "
@@ -76,15 +119,30 @@ def _parity(parity: Mapping[str, Any]) -> str:
     )
     if parity["accuracy_model"] is None:
         return text
-    return f"{text} Accuracy there: model {parity['accuracy_model']:.4f}, export {parity['accuracy_export']:.4f}."
+    what = "Images with every label right" if parity.get("kind") == "labels" else "Accuracy"
+    return f"{text} {what} there: model {parity['accuracy_model']:.4f}, export {parity['accuracy_export']:.4f}."
 
 
 def _limits(document: Mapping[str, Any]) -> str:
-    return (
-        f"- It answers with one of its {len(document['labels'])} labels whatever the picture shows.\n"
-        "- The figures hold for pictures like those of the test part: same source, same cameras, same mix of classes.\n"
-        "- The probabilities come straight from softmax; how far to trust them is not part of the figures."
-    )
+    count, kind = len(document["labels"]), _kind(document)
+    outputs = document["contract"].get("outputs", {})
+    first, last = {
+        "class": (
+            f"It answers with one of its {count} labels whatever the picture shows.",
+            "The probabilities come straight from softmax; how far to trust them is not part of the figures.",
+        ),
+        "labels": (
+            f"It knows its {count} labels and no others; a label is given from a probability of "
+            f"{outputs.get('threshold')} on.",
+            "The probabilities come straight from sigmoids; how far to trust them is not part of the figures.",
+        ),
+        "numbers": (
+            "It answers with a number whatever the picture shows.",
+            "Beyond the range of the numbers it was trained on its answers were never compared with the truth.",
+        ),
+    }[kind]
+    same = "The figures hold for pictures like those of the test part: same source, same cameras, same mix of classes."
+    return f"- {first}\n- {same}\n- {last}"
 
 
 def _origin(document: Mapping[str, Any]) -> str:

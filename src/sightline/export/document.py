@@ -74,7 +74,7 @@ def signature(contract: Contract) -> tuple[list[dict[str, Any]], list[dict[str, 
     shape = ["batch", contract.height, contract.width, contract.channels]
     inputs = [{"name": INPUT, "dtype": "uint8", "shape": shape}]
     columns = ["batch", len(contract.classes)]
-    return inputs, [{"name": name, "dtype": "float32", "shape": columns} for name in OUTPUTS]
+    return inputs, [{"name": name, "dtype": "float32", "shape": columns} for name in OUTPUTS[contract.kind]]
 
 
 def _check_types(document: dict[str, Any], path: Path) -> None:

@@ -36,8 +36,9 @@ def export_bundle(
     Args:
         model: float32 normalised ``[n, channels, height, width]`` to logits ``[n, classes]``; it is not altered.
         contract: how pictures are prepared, and the names of the outputs.
-        validation: path, pixels (uint8 ``[height, width, channels]``) and label of real images, in an order in which
-            the first ``config.images`` stand for all.
+        validation: path, pixels (uint8 ``[height, width, channels]``) and truth of real images (place of the class,
+            -1 where it is not known; of labels and numbers ``[classes]``), in an order in which the first
+            ``config.images`` stand for all.
         out: where the bundle shall stand; a bundle that stands there is replaced once the new one has passed.
         metrics: figures on the test part with their intervals.
         provenance: ``run``, ``command``, ``versions``, ``data`` (a fingerprint) and ``weights_sha256``.
@@ -57,7 +58,7 @@ def export_bundle(
         path = Path(folder) / MODEL
         export_onnx(model, contract, path, weights_sha256=checksum)
         candidate = Session(path.read_bytes(), MODEL)
-        parity = check_parity(_reference(model, contract), candidate, validation, config)
+        parity = check_parity(_reference(model, contract), candidate, validation, config, contract.outputs)
         return write_bundle(
             out,
             onnx=path,
@@ -75,6 +76,7 @@ def _reference(model: torch.nn.Module, contract: Contract) -> Reference:
 
     def logits(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return served.model(torch.from_numpy(np.ascontiguousarray(contract.scaled(images)))).numpy()
+            found = served.model(torch.from_numpy(np.ascontiguousarray(contract.scaled(images)))).numpy()
+        return contract.outputs.values(found) if contract.outputs is not None and contract.kind == "numbers" else found
 
     return logits

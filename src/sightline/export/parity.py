@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.outputs import Kind, Outputs
 from sightline.errors import ExportError, GateError
 from sightline.export.config import ExportConfig
 
@@ -15,9 +16,11 @@ Logits = NDArray[np.float32]
 Reference = Callable[[NDArray[np.uint8]], Logits]
 """The model: uint8 ``[n, height, width, channels]`` to logits ``[n, classes]``."""
 Candidate = Callable[[NDArray[np.uint8]], tuple[Logits, Logits]]
-"""The artefact: the same pictures to probabilities and logits, both ``[n, classes]``."""
-Sample = tuple[str, NDArray[np.uint8], int]
-"""Path, pixels ``[height, width, channels]`` by the contract, place of the true class (-1: not known)."""
+"""The artefact: the same pictures to probabilities and logits, both ``[n, classes]``; of numbers twice the values."""
+Truth = int | np.integer[Any] | NDArray[Any]
+"""Place of the true class (-1: not known), or the true labels or numbers ``[classes]``."""
+Sample = tuple[str, NDArray[np.uint8], Truth]
+"""Path, pixels ``[height, width, channels]`` by the contract, truth."""
 
 _BATCHES = (1, 2, 5, 17)  # an artefact that is right for one batch size only must not pass
 _WORST = 5
@@ -26,30 +29,36 @@ _ROUNDING = 1e-6  # of a float32 softmax, on top of what the difference of the l
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parity:
-    """How far an artefact is from its model, and how far it may be."""
+    """How far an artefact is from its model, and how far it may be.
 
+    Numbers count in standard deviations from their mean, which is what the model's outputs are.
+    """
+
+    kind: Kind = "class"
+    """What is compared: one ``class``, any of several ``labels``, or ``numbers``."""
     n: int
     """Images compared."""
     max_logit_error: float
-    """Largest difference of a logit."""
+    """Largest difference of a logit or number."""
     logit_scale: float
-    """Largest absolute logit of the model."""
+    """Largest absolute logit or number of the model."""
     relative_error: float
     """``max_logit_error`` as a share of ``logit_scale``."""
     probability_error: float
-    """Largest difference between the artefact's probabilities and the softmax of the model's logits."""
+    """Largest difference between the artefact's probabilities and the softmax (or sigmoid) of the model's logits; 0
+    for numbers."""
     agreement: float
-    """Share of images whose label is the same on both sides."""
+    """Share of images whose label, or every label, is the same on both sides; of numbers those within the tolerance."""
     accuracy_model: float | None
-    """Share of images that the model labels rightly; none: no true label is known."""
+    """Share of images that the model labels rightly, every label of them; none: no truth is known, or numbers."""
     accuracy_export: float | None
-    """Share of images that the artefact labels rightly; none: no true label is known."""
+    """The same of the artefact."""
     tolerance: float
     """Largest ``relative_error`` that passes."""
     least_agreement: float
     """Smallest ``agreement`` that passes."""
     worst: tuple[tuple[str, float], ...]
-    """The images with the largest difference of a logit, and that difference."""
+    """The images with the largest difference of a logit or number, and that difference."""
 
     @property
     def probability_budget(self) -> float:
@@ -60,20 +69,21 @@ class Parity:
     def misses(self) -> list[str]:
         """A sentence for each budget that was missed, with by how much; empty when the artefact passes."""
         found: list[str] = []
+        thing, unit = ("number", " standard deviations") if self.kind == "numbers" else ("logit", "")
         if not np.isfinite([self.max_logit_error, self.probability_error]).all():
             found.append("an output is not finite")
         if not self.relative_error <= self.tolerance:
             found.append(
-                f"largest logit difference {self.max_logit_error:.3g} is {self.relative_error:.3g} of the largest "
-                f"logit {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget of "
-                f"{self.tolerance:g} (export.tolerance)"
+                f"largest {thing} difference {self.max_logit_error:.3g}{unit} is {self.relative_error:.3g} of the "
+                f"largest {thing} {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget "
+                f"of {self.tolerance:g} (export.tolerance)"
             )
         if not self.probability_error <= self.probability_budget:
             found.append(
                 f"largest probability difference {self.probability_error:.3g} is above the "
                 f"{self.probability_budget:.3g} that export.tolerance leaves"
             )
-        if self.agreement < self.least_agreement:
+        if self.agreement < self.least_agreement and self.kind != "numbers":
             differ = round(self.n * (1 - self.agreement))
             found.append(
                 f"{differ} of {self.n} images get another label: agreement {self.agreement:.4f} is "
@@ -113,16 +123,23 @@ class Parity:
         )
 
 
-def check_parity(reference: Reference, candidate: Candidate, samples: Iterable[Sample], config: ExportConfig) -> Parity:
+def check_parity(
+    reference: Reference,
+    candidate: Candidate,
+    samples: Iterable[Sample],
+    config: ExportConfig,
+    outputs: Outputs | None = None,
+) -> Parity:
     """Run both sides on the first ``config.images`` samples, in batches of 1, 2, 5 and 17 in turn.
 
     Give the samples in an order in which the first ones stand for all; one that is sorted by class does not.
+    ``outputs`` says what the outputs mean where they are labels or numbers.
 
     Raises:
         ExportError: there is no image to compare, or an output has the wrong shape.
     """
     paths: list[str] = []
-    columns: list[tuple[Logits, Logits, Logits, NDArray[np.int64]]] = []
+    columns: list[tuple[Logits, Logits, Logits, NDArray[Any]]] = []
     for batch in _batches(itertools.islice(samples, config.images)):
         images = np.stack([pixels for _, pixels, _ in batch])
         wanted = reference(images)
@@ -134,40 +151,68 @@ def check_parity(reference: Reference, candidate: Candidate, samples: Iterable[S
                 allowed=[f"{list(wanted.shape)}"],
             )
         paths += [path for path, _, _ in batch]
-        columns.append((wanted, got, probabilities, np.asarray([label for _, _, label in batch])))
+        columns.append((wanted, got, probabilities, np.asarray([truth for _, _, truth in batch])))
     if not paths:
         raise ExportError(
             "no image to compare the export with", hint="the gate needs validation images: give the run a val part"
         )
-    wanted, got, probabilities, labels = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return _measured(paths, wanted.astype(np.float64), got.astype(np.float64), probabilities, labels, config)
+    wanted, got, probabilities, truths = (np.concatenate(column) for column in zip(*columns, strict=True))
+    wanted, got = wanted.astype(np.float64), got.astype(np.float64)
+    if outputs is not None and outputs.kind == "numbers":
+        wanted, got = ((values - np.asarray(outputs.mean)) / np.asarray(outputs.std) for values in (wanted, got))
+    return _measured(paths, wanted, got, probabilities, _Answers(outputs, truths, config))
+
+
+class _Answers:
+    """What both sides' outputs mean, and what is true."""
+
+    def __init__(self, outputs: Outputs | None, truths: NDArray[Any], config: ExportConfig):
+        self.outputs, self.truths, self.config = outputs, truths, config
+        self.kind: Kind = "class" if outputs is None else outputs.kind
+
+    def likely(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities of the model's logits."""
+        if self.kind == "labels":
+            return np.exp(-np.logaddexp(0.0, -logits))
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
+
+    def told(self, wanted: NDArray[np.float64], probabilities: Logits) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The labels of both sides: that served is the one of the probabilities."""
+        if self.outputs is not None:
+            return wanted >= self.outputs.least_logit, probabilities >= np.float32(self.outputs.threshold)
+        return wanted.argmax(1), probabilities.argmax(1)
+
+    def right(self, answers: NDArray[Any]) -> float | None:
+        """Share of images with the true answer; ``None``: none is known."""
+        if self.kind == "labels":
+            return float((answers == (self.truths > 0.5)).all(axis=1).mean())
+        known = self.truths >= 0
+        return float((answers == self.truths)[known].mean()) if known.any() else None
 
 
 def _measured(
-    paths: list[str],
-    wanted: NDArray[np.float64],
-    got: NDArray[np.float64],
-    probabilities: Logits,
-    labels: NDArray[np.int64],
-    config: ExportConfig,
+    paths: list[str], wanted: NDArray[np.float64], got: NDArray[np.float64], probabilities: Logits, answers: _Answers
 ) -> Parity:
+    config, numbers = answers.config, answers.kind == "numbers"
     with np.errstate(invalid="ignore"):
-        powers = np.exp(wanted - wanted.max(1, keepdims=True))
-        unlike = _finite_or_inf(np.abs(powers / powers.sum(1, keepdims=True) - probabilities))
+        unlike = np.zeros(1) if numbers else _finite_or_inf(np.abs(answers.likely(wanted) - probabilities))
         errors = _finite_or_inf(np.abs(wanted - got)).max(1)
     error, scale = float(errors.max()), float(np.abs(wanted).max())
-    # The label served is that of the probabilities.
-    model_says, export_says, known = wanted.argmax(1), probabilities.argmax(1), labels >= 0
+    near = errors <= config.tolerance * scale
+    both = (near, np.ones_like(near)) if numbers else answers.told(wanted, probabilities)
+    same = both[0] == both[1]
     worst = np.argsort(-errors, kind="stable")[:_WORST]
     return Parity(
+        kind=answers.kind,
         n=len(paths),
         max_logit_error=error,
         logit_scale=scale,
         relative_error=error / scale if scale > 0 else (0.0 if error == 0 else float("inf")),
         probability_error=float(unlike.max()),
-        agreement=float((model_says == export_says).mean()),
-        accuracy_model=float((model_says == labels)[known].mean()) if known.any() else None,
-        accuracy_export=float((export_says == labels)[known].mean()) if known.any() else None,
+        agreement=float((same.all(axis=1) if same.ndim == 2 else same).mean()),
+        accuracy_model=None if numbers else answers.right(both[0]),
+        accuracy_export=None if numbers else answers.right(both[1]),
         tolerance=config.tolerance,
         least_agreement=config.agreement,
         worst=tuple((paths[row], float(errors[row])) for row in worst),

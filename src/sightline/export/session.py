@@ -1,15 +1,21 @@
-"""ONNX Runtime as a plain function: pictures in, probabilities and logits out. Needs no torch."""
+"""ONNX Runtime as a plain function: pictures in, answers out. Needs no torch."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.outputs import Kind
 from sightline.errors import BundleError, MissingExtra
 from sightline.machine import cores
 
 INPUT = "images"
-OUTPUTS = ("probabilities", "logits")
+OUTPUTS: dict[Kind, tuple[str, ...]] = {
+    "class": ("probabilities", "logits"),
+    "labels": ("probabilities", "logits"),
+    "numbers": ("values",),
+}
+"""Names of what the file gives; ``values`` are numbers in their units."""
 
 
 class Session:
@@ -40,14 +46,15 @@ class Session:
             raise BundleError("ONNX Runtime cannot load the model", where=name, got=str(error)) from error
         inputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_inputs()]
         outputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_outputs()]
-        wanted = [(INPUT, "tensor(uint8)", 4)], [(output, "tensor(float)", 2) for output in OUTPUTS]
-        if (inputs, outputs) != wanted:
+        wanted = [[(name, "tensor(float)", 2) for name in names] for names in dict.fromkeys(OUTPUTS.values())]
+        if inputs != [(INPUT, "tensor(uint8)", 4)] or outputs not in wanted:
             raise BundleError(
                 "the model takes or gives something else than a Sightline export",
                 where=name,
                 got=f"{inputs} to {outputs}",
-                allowed=[f"{wanted[0]} to {wanted[1]}"],
+                allowed=[f"{[(INPUT, 'tensor(uint8)', 4)]} to {one}" for one in wanted],
             )
+        self._outputs = [name for name, _, _ in outputs]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -55,6 +62,9 @@ class Session:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities and logits, float32 ``[n, classes]``, of uint8 ``[n, height, width, channels]``."""
-        probabilities, logits = self._session.run(list(OUTPUTS), {INPUT: images})
-        return probabilities, logits
+        """Probabilities and logits, float32 ``[n, classes]``, of uint8 ``[n, height, width, channels]``.
+
+        Numbers have neither: both are their values in their units.
+        """
+        found = self._session.run(self._outputs, {INPUT: images})
+        return found[0], found[-1]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.data.contract import Contract
+from sightline.data.outputs import TASK_OF
 from sightline.errors import BundleError, shortened
 from sightline.export.bundle import Bundle
 from sightline.export.card import render_card
@@ -57,7 +58,7 @@ def write_bundle(
             "format_version": FORMAT_VERSION,
             "name": folder.name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "task": "classification",
+            "task": TASK_OF[contract.kind],
             "labels": list(contract.classes),
             "contract": contract.as_dict() | {"hash": contract.hash},
             "files": {},

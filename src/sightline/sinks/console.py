@@ -1,4 +1,4 @@
-"""Records to the terminal: a bar with loss, accuracy, rate and time left; on no terminal a line now and then."""
+"""Records to the terminal: a bar with loss, the task's figure, rate, time left; on no terminal a line now and then."""
 
 import time
 from collections import deque
@@ -18,10 +18,11 @@ class ConsoleSink:
         console: where to write.
         steps: steps of the whole run.
         first_step: steps that are already done.
+        figure: what the task is judged by beside the loss.
     """
 
-    def __init__(self, console: Console, steps: int, first_step: int = 0):
-        self.console, self.steps = console, steps
+    def __init__(self, console: Console, steps: int, first_step: int = 0, figure: str = "accuracy"):
+        self.console, self.steps, self.figure = console, steps, figure
         self.recent: deque[tuple[float, int]] = deque(maxlen=50)
         self.said = time.monotonic()
         self.bar: Progress | None = None
@@ -48,7 +49,7 @@ class ConsoleSink:
             mark = "  best so far" if values["best"] else ""
             self.console.print(
                 f"epoch {record.epoch:6.2f}  step {record.step:>6}  "
-                f"val loss {values['val_loss']:.4f}  val accuracy {values['val_accuracy']:.4f}{mark}",
+                f"val loss {values['val_loss']:.4f}  val {self.figure} {values[f'val_{self.figure}']:.4f}{mark}",
                 highlight=False,
             )
         elif record.kind == "note":
@@ -71,7 +72,7 @@ class ConsoleSink:
         values = record.plain()
         known = len(self.recent) > 1  # a rate needs two steps
         rate = f"  {self._rate():.0f} images/s" if known else ""
-        told = f"loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}{rate}"
+        told = f"loss {values['loss']:.4f}  {self.figure} {values[self.figure]:.3f}{rate}"
         if self.bar is not None:
             self.bar.update(self.task, completed=record.step, told=told)
         else:

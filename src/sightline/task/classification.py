@@ -1,12 +1,9 @@
 """One class an image."""
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
-from sightline.data.contract import Contract
-from sightline.task.task import LossFunction, Outcome, Task
+from sightline.task.task import Outcome, Task
 
 
 class Classification(Task):
@@ -31,7 +28,3 @@ class Classification(Task):
         predicted = logits.detach().argmax(dim=1)
         right = predicted == targets if targets.ndim == 1 else targets.gather(1, predicted[:, None])
         return Outcome(losses.sum(), right.sum(), len(targets))
-
-
-TASKS: dict[str, Callable[[Contract, LossFunction], Task]] = {"classification": Classification}
-"""Built-in tasks."""

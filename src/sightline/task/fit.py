@@ -28,6 +28,8 @@ def refuse_unfit(task: Task, *, classes: int, loss: str, mixed: bool, weighted: 
     random = torch.Generator().manual_seed(0)
     logits = torch.randn(_ROWS, classes, generator=random)
     targets = torch.arange(_ROWS) % classes
+    if task.kind != "class":
+        targets = (torch.rand(_ROWS, classes, generator=random) > 0.5).float()
 
     def total(labels: torch.Tensor, **more: Any) -> torch.Tensor:
         return task.outcome(nn.Identity(), logits, labels, **more).loss.detach()
@@ -36,7 +38,7 @@ def refuse_unfit(task: Task, *, classes: int, loss: str, mixed: bool, weighted: 
         plain = total(targets)
     except Exception:  # noqa: BLE001 - a task that needs a real network can be tried in training only
         return
-    if mixed:
+    if mixed and task.kind == "class":  # others are mixed into numbers of the same form
         shares = nn.functional.one_hot(targets, classes).float()
         fault = _fault(lambda: total(shares), plain)
         if fault:

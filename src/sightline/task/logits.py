@@ -5,8 +5,8 @@ from torch import nn
 
 from sightline.errors import ModelError
 
-OF_LOGITS = frozenset({"cross_entropy", "focal"})
-"""Built-in losses that take the softmax themselves."""
+OF_LOGITS = frozenset({"cross_entropy", "focal", "bce", "triplet"})
+"""Built-in losses that take the softmax, or bce the sigmoid, themselves."""
 _ENDINGS: dict[type[nn.Module], str] = {
     nn.Softmax: "softmax",
     nn.Softmax2d: "softmax",
@@ -52,9 +52,10 @@ def refuse_softmax(module: nn.Module, images: torch.Tensor, *, loss: str, where:
         return
     ending = next((_ENDINGS[type(layer)] for layer, output in last if output is given and type(layer) in _ENDINGS), "")
     if ending or _probabilities(given):
+        own = "sigmoid" if loss == "bce" else "softmax"
         found = f"its last layer is a {ending}" if ending else "each row is not negative and sums to 1"
         raise ModelError(
-            f"the model gives probabilities, and {loss} takes logits: it applies the softmax itself",
+            f"the model gives probabilities, and {loss} takes logits: it applies the {own} itself",
             where=where, got=f"outputs such as {[round(value, 3) for value in given[0].tolist()][:5]}; {found}",
             hint=f"remove the {ending or 'softmax'} at its end; evaluation and export apply it for you",
         )  # fmt: skip

@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from sightline.data.contract import Contract
+from sightline.data.outputs import Kind
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(outputs of the model ``[n, …]``, targets of the task) -> loss of each sample ``[n]``."""
+"""(outputs of the model ``[n, …]``, targets of the task) -> loss of each sample ``[n]``.
+
+It may say ``of_batch``: what a sample costs depends on the others of its batch; then ``alone`` is the loss of one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Task(abc.ABC):
 
     name: str
     """What it is called in the settings."""
+    kind: Kind = "class"
+    """What its targets are: one ``class`` an image, ``labels``, or ``numbers``."""
     figure: str
     """The figure that ``Outcome.score`` over its count is: training is judged by it on the validation part."""
     higher: bool

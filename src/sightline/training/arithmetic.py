@@ -20,7 +20,8 @@ def compute_with(threads: int, precision: str) -> None:
     torch.set_num_threads(threads)
     way = "tf32" if precision == "tf32" else "ieee"
     torch.backends.cuda.matmul.fp32_precision = way
-    torch.backends.cudnn.conv.fp32_precision = way  # pyright: ignore[reportAttributeAccessIssue]
+    # By its older name: torch.export reads the flag by that, and refuses one that was set by the newer.
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def has_tf32(device: torch.device) -> bool:

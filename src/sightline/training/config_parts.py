@@ -84,15 +84,28 @@ Rules = Annotated[list[Any], Predicate(is_rule_list)]
 class LossConfig:
     """What the training minimises."""
 
-    name: str = "cross_entropy"
-    """cross_entropy, focal, or your own "my_file:make_loss"."""
+    name: str = "auto"
+    """cross_entropy, focal, bce, hinge or triplet for classes; bce or focal for labels; mse, mae, msle or huber for
+    numbers; or your own "my_file:make_loss"; auto: cross_entropy, bce or mse, by the task."""
     label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
     """Share of the target spread evenly over all classes."""
     gamma: NotNegative = 2.0
     """How strongly focal plays down what is already right; 0: cross entropy."""
+    sum_classes: bool = False
+    """Whether bce and the focal loss of labels add up over the classes, in place of their mean."""
+    margin: NotNegative | None = None
+    """By how much hinge wants the true class ahead (none: 1), and triplet the nearest other class farther away than
+    the farthest of one's own (none: the soft margin, log(1 + exp))."""
+    power: Literal[1, 2] = 1
+    """Power of what hinge finds missing."""
+    weight: NotNegative = 1.0
+    """Weight of the triplets beside the cross entropy, which makes a classifier of what triplet learns."""
+    delta: Annotated[float, Gt(0.0)] = 1.0
+    """Error up to which huber is quadratic, in standard deviations of the target."""
     class_weights: Literal["auto", "none", "inverse", "effective"] | tuple[float, ...] | dict[str, float] = "auto"
     """Weights of the classes (the alpha of focal): inverse (by their counts), effective (by their effective numbers),
-    one number for each, or {name: number}; auto: by the imbalance of the training part. Scaled to a mean of 1."""
+    one number for each, or {name: number}; auto: by the imbalance of the training part. Scaled to a mean of 1; in the
+    multilabel task the weight of an image that has the label, for one that has not, as it is."""
     beta: Annotated[float, Gt(0.0), Lt(1.0)] = 0.999
     """How slowly more samples of a class count less in its effective number; towards 1 it is the number itself."""
 

@@ -16,6 +16,7 @@ from sightline.errors import OutOfMemoryError
 from sightline.task.task import Outcome
 from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS, Job
+from sightline.training.losses import of_batch
 from sightline.training.noise import noisy_inputs
 from sightline.training.shortage import is_out_of_memory
 from sightline.training.usage import first_counted
@@ -132,6 +133,11 @@ def _divide(job: Job, taken: _Taken, step: int) -> str:
         OutOfMemoryError: there is nothing to divide, or other ranks already wait for what this one has not computed.
     """
     images = -(-max(len(batch.targets) for batch in taken.kept) // job.state.pieces)
+    if of_batch(job.task.loss):
+        raise OutOfMemoryError(
+            f"memory ran out at step {step + 1}, and the loss compares the {images} images of a whole batch",
+            hint="train with a smaller train.batch_size, or with another loss",
+        )
     if distributed.world() > 1 or images == 1:
         alone = distributed.world() == 1
         raise OutOfMemoryError(

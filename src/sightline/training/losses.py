@@ -1,70 +1,80 @@
 """Losses: each gives the loss of every sample, so that the loop decides how they are weighted."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from torch.nn import functional
 
 from sightline import plug
-from sightline.errors import PlugError
+from sightline.config_loss import LOSS_OF_TASK
+from sightline.data.outputs import TASK_OF, Kind
+from sightline.errors import ConfigError, PlugError
 from sightline.task.task import LossFunction
+from sightline.training.boxes import BOX_LOSSES
 from sightline.training.config import LossConfig
+from sightline.training.losses_class import bce, cross_entropy, focal, hinge
+from sightline.training.losses_labels import BinaryCrossEntropy, BinaryFocal
+from sightline.training.losses_numbers import SquaredLogarithmicError, huber, mae, mse
+from sightline.training.triplet import Triplet
+
+Maker = Callable[[LossConfig], LossFunction]
+
+LOSSES: dict[Kind, dict[str, Maker]] = {
+    "class": {"cross_entropy": cross_entropy, "focal": focal, "bce": bce, "hinge": hinge, "triplet": Triplet},
+    "labels": {"bce": BinaryCrossEntropy, "focal": BinaryFocal},
+    "numbers": {"mse": mse, "mae": mae, "msle": SquaredLogarithmicError, "huber": huber},
+}
+"""Built-in losses by what they are about, each made from its settings."""
 
 
-def cross_entropy(config: LossConfig) -> LossFunction:
-    """Cross entropy with smoothed targets (Szegedy et al. 2016).
-
-    The returned function takes logits ``[n, classes]`` and targets ``[n]``, or their shares ``[n, classes]``, and gives
-    the losses ``[n]`` in nats.
-    """
-
-    def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=config.label_smoothing)
-
-    return loss
-
-
-def focal(config: LossConfig) -> LossFunction:
-    """Focal loss (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017) over the softmax of all classes.
-
-    ``-sum(t (1 - p)^gamma log p)`` with the smoothed targets ``t`` of ``cross_entropy``, which it equals where gamma is
-    0. For one true class without smoothing that is the paper's ``-(1 - p)^gamma log p``; its alpha is the weight of
-    the class.
-    """
-
-    def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        classes = logits.shape[1]
-        shares = targets if targets.ndim == 2 else functional.one_hot(targets, classes)
-        shares = (1 - config.label_smoothing) * shares.to(logits) + config.label_smoothing / classes
-        logs = logits.log_softmax(dim=1)
-        # Where p is 1, the slope of a power below 1 would be infinite, and nothing times that is no number.
-        missing = (-torch.expm1(logs)).clamp_min(torch.finfo(logs.dtype).tiny)
-        return -(shares * missing**config.gamma * logs).sum(dim=1)
-
-    return loss
-
-
-LOSSES: dict[str, Callable[[LossConfig], LossFunction]] = {"cross_entropy": cross_entropy, "focal": focal}
-"""Built-in losses, each made from its settings."""
-
-
-def make_loss(config: LossConfig, weights: torch.Tensor | None = None) -> LossFunction:
+def make_loss(config: LossConfig, weights: torch.Tensor | None = None, kind: Kind = "class") -> LossFunction:
     """The loss that the settings name.
 
     Args:
         config: its settings.
-        weights: of the classes, ``[classes]``.
+        weights: of the classes, ``[classes]``; of labels, of the images that have them.
+        kind: what the task is about.
 
     Raises:
-        PlugError: unknown name, or a user's function that gives no loss function.
+        PlugError: unknown name, one that is about something else, or a user's function that gives no loss function.
+        ConfigError: weights that the loss cannot take.
     """
-    loss: LossFunction = plug.resolve("loss", config.name, LOSSES, "train.loss.name")(config)
+    name = LOSS_OF_TASK[TASK_OF[kind]] if config.name == "auto" else config.name
+    _refuse_other_kinds(name, kind)
+    if kind != "class":  # smoothing spreads a class over those that it excludes; these exclude nothing
+        config = dataclasses.replace(config, label_smoothing=0.0)
+    loss: LossFunction = plug.resolve("loss", name, LOSSES[kind], "train.loss.name")(config)
     if not callable(loss):  # a user's function may give anything
         raise PlugError(
-            f"'{config.name}' did not give a loss function", where="train.loss.name", got=type(loss).__name__,
+            f"'{name}' did not give a loss function", where="train.loss.name", got=type(loss).__name__,
             hint="return a function of (logits, targets) that gives the loss of each sample",
         )  # fmt: skip
-    return loss if weights is None else weighed(loss, weights)
+    if weights is None:
+        return loss
+    return weighed(loss, weights) if kind == "class" else _weighed_labels(loss, weights, name)
+
+
+def judging(loss: LossFunction) -> LossFunction:
+    """The loss that a validation image has by itself: of a loss of whole batches the part that is ``alone``.
+
+    Raises:
+        PlugError: it has none.
+    """
+    if not of_batch(loss):
+        return loss
+    alone: LossFunction | None = getattr(loss, "alone", None)
+    if alone is None:
+        raise PlugError(
+            "a loss of whole batches does not say by what an image is judged", where="train.loss.name",
+            hint="give it an attribute alone: a loss that gives a sample the same value in any batch",
+        )  # fmt: skip
+    return alone
+
+
+def of_batch(loss: LossFunction) -> bool:
+    """Whether what a sample costs depends on the other samples of its batch."""
+    return bool(getattr(loss, "of_batch", False))
 
 
 def weighed(loss: LossFunction, weights: torch.Tensor) -> LossFunction:
@@ -85,4 +95,35 @@ def weighed(loss: LossFunction, weights: torch.Tensor) -> LossFunction:
         shares = torch.where(some, pulls / total.clamp_min(torch.finfo(total.dtype).tiny)[:, None], targets)
         return loss(logits, shares) * total
 
+    for name in ("of_batch", "alone"):
+        if hasattr(loss, name):
+            setattr(loss_of, name, getattr(loss, name))
     return loss_of
+
+
+def _weighed_labels(loss: LossFunction, weights: torch.Tensor, name: str) -> LossFunction:
+    own: Any = getattr(loss, "weighed", None)
+    if own is None:
+        raise ConfigError(
+            f"'{name}' takes no weights of labels", where="train.loss.class_weights",
+            hint="give the loss a method weighed(weights), which gives the loss with them; or remove the setting",
+        )  # fmt: skip
+    return own(weights)
+
+
+def _refuse_other_kinds(name: str, kind: Kind) -> None:
+    """Say what a built-in loss is about, where that is not what the task is about."""
+    about: Mapping[Kind, str] = {"class": "one class an image", "labels": "labels", "numbers": "numbers"}
+    if name in BOX_LOSSES:
+        raise PlugError(
+            f"'{name}' is a loss of boxes, and the {TASK_OF[kind]} task has none", where="train.loss.name",
+            allowed=sorted(LOSSES[kind]), hint="sightline.training.boxes holds it as a function of boxes [n, 4]",
+        )  # fmt: skip
+    owners: list[Kind] = [other for other, losses in LOSSES.items() if name in losses]
+    if owners and kind not in owners:
+        told = " or ".join(about[owner] for owner in owners)
+        raise PlugError(
+            f"'{name}' is a loss of {told}, and the {TASK_OF[kind]} task is about {about[kind]}",
+            where="train.loss.name", allowed=sorted(LOSSES[kind]),
+            hint=f"set train.loss.name to one of these, or task.name={TASK_OF[owners[0]]}",
+        )  # fmt: skip

@@ -70,7 +70,7 @@ def show_augmentation(
     seen = _seen(view, indices, epochs)
     title, steps = _described(view)
     rows = [
-        Row(view.samples.classes[view.samples.labels[index]], view.samples.paths[int(index)], list(column))
+        Row(view.samples.told(int(index)) or "no label", view.samples.paths[int(index)], list(column))
         for index, column in zip(indices, zip(*seen, strict=True), strict=True)
     ]
     size = f"{view.contract.width} x {view.contract.height} {view.contract.color}"

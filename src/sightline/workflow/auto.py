@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from sightline import plug
 from sightline.config import RunConfig
 from sightline.config_file import flat, resolve
+from sightline.config_loss import LOSS_OF_TASK
 from sightline.data.augment.config import MIRRORED
 from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
+from sightline.data.outputs import TASK_OF, Kind
 from sightline.model.build import MODELS
 from sightline.training.config import DECAYS
 from sightline.training.optimizer_kinds import KINDS
@@ -81,8 +83,21 @@ class Settling:
         if data.flip == "auto" and is_preset(augment):
             self.chose("data.flip", "yes" if augment in MIRRORED else "no", f"with {augment} augmentation")
 
-    def choose_balance(self, counts: NDArray[np.int64]) -> None:
-        """Sampler and class weights, together: either of them given by hand leaves the other one out."""
+    def _choose_loss(self, kind: Kind) -> None:
+        """The loss, where the task decides."""
+        if self.config.train.loss.name == "auto":
+            self.chose("train.loss.name", LOSS_OF_TASK[TASK_OF[kind]], f"customary for {TASK_OF[kind]}")
+
+    def choose_balance(self, kind: Kind, counts: NDArray[np.int64]) -> None:
+        """The loss; sampler and class weights together: either of them given by hand leaves the other one out."""
+        self._choose_loss(kind)
+        if kind != "class":
+            why = "labels are asked for one by one" if kind == "labels" else "numbers have no classes"
+            if self.config.data.sampler == "auto":
+                self.chose("data.sampler", "none", f"{why}; each image once an epoch")
+            if self.config.train.loss.class_weights == "auto":
+                self.chose("train.loss.class_weights", "none", why)
+            return
         sampler, weights = self.config.data.sampler, self.config.train.loss.class_weights
         ratio = imbalance_ratio(counts)
         told = f"the largest class has {ratio:.3g} times as many images as the smallest"

@@ -14,6 +14,7 @@ from sightline.machine import cores
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.budget import Demand, fit
+from sightline.training.losses import of_batch
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
@@ -21,6 +22,8 @@ from sightline.workflow.balance import training_part
 
 def settle_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
     """Threads, precision, layout and micro-batches where they are ``auto``; gives the batch they were measured on."""
+    if of_batch(task.loss) and settling.config.train.accumulate == "auto":
+        settling.chose("train.accumulate", 1, "the loss compares the samples of a whole batch")
     train, parts = settling.config.train, settling.config.train.accumulate
     count = -(-int(train.batch_size) // distributed.world())
     indices = training_part(samples, settling.config)[: max(1, count // (1 if parts == "auto" else parts))]

@@ -50,12 +50,13 @@ def balance_told(balanced: Balance) -> list[str]:
     counts, weights, own = account["counts"], account["class_weights"], account["sample_weights"]
     if weights is not None:
         told = [f"{name} {weight:.3g} ({counts[name]} images)" for name, weight in weights.items()]
-        lines.append(f"class weights in the training loss: {shortened(told, 12)}")
+        what = "class weights" if account.get("kind", "class") == "class" else "weights of images with a label"
+        lines.append(f"{what} in the training loss: {shortened(told, 12)}")
     if own is not None:
         scaled = f"{own['lowest']:.3g} to {own['highest']:.3g}, scaled to a mean of 1"
         lines.append(f"sample weights in the training loss: {scaled}")
     if balanced.drawn:
-        drawn = sum(counts.values())
+        drawn = account["images"]
         lines.append(f"an epoch draws {drawn} images, some of the {drawn} several times (sampler {account['sampler']})")
     return lines
 

@@ -23,10 +23,20 @@ from sightline.evaluation.check_page import check_page
 from sightline.files import whole_file, write_json
 from sightline.findings import Finding
 from sightline.workflow.doubt import doubted_labels, foreign_images, refuse_half_asked
-from sightline.workflow.intake import left_out, look_at, needed, read_data
+from sightline.workflow.intake import left_out, look_at, needed, read_data, with_what
 from sightline.workflow.say import Say
 
-SETTINGS = ("data.reader", "data.root", "data.exclude", "data.max_pixels", "data.group", "data.val", "data.test")
+SETTINGS = (
+    "task.name",
+    "data.targets",
+    "data.reader",
+    "data.root",
+    "data.exclude",
+    "data.max_pixels",
+    "data.group",
+    "data.val",
+    "data.test",
+)
 """Settings that a check heeds."""
 SEEN = tuple(f"data.{name}" for name in ("image_size", "color", "resize", "interpolation", "mean", "std"))
 """Settings that it heeds where a model looks at the images."""
@@ -99,7 +109,7 @@ def examine(
     refuse_half_asked(whole, run, train_too)
     name = Path(data).resolve().name
     try:
-        samples, without = read_data(config)
+        samples, without = read_data(whole)
     except DataError as error:
         if not Path(data).expanduser().exists() or "data." in error.where:
             raise  # a mistake in the command, not in the data
@@ -108,7 +118,7 @@ def examine(
         say.note(left_out(without))
     samples = with_groups(samples, config.group)
     facts = Facts(samples, look_at(samples, say, config.max_pixels), needed(config))
-    say.note(f"{len(samples)} images in {len(samples.classes)} classes")
+    say.note(f"{len(samples)} images {with_what(samples)}")
     with say.progress("comparing images") as progress:
         near_pairs(samples, facts.scan, progress)  # the rules about copies then find the pairs at hand
     found = check(facts)

@@ -21,12 +21,12 @@ from sightline.evaluation.embed import embeddings_of
 from sightline.findings import Finding
 from sightline.model.build import preferred_input
 from sightline.run import Run
+from sightline.task.classification import Classification
 from sightline.workflow.environment import usable_device
 from sightline.workflow.evaluate import foreign, predicted
 from sightline.workflow.network import build_model
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders
-from sightline.workflow.tasks import make_task
 from sightline.workflow.trained import open_trained
 
 
@@ -61,6 +61,11 @@ def doubted_labels(run: Path, data: Path, samples: Samples, facts: Scan, *, trai
     """
     here = Run.open(run)
     model = open_trained(here)
+    if model.contract.kind != "class":
+        raise ConfigError(
+            "labels are doubted where an image has one class; this run is about another task", where="--run",
+            got=model.config.task.name, hint="sightline report RUN shows the images that its model gets most wrong",
+        )  # fmt: skip
     asked = foreign(samples, model, data)
     split = read_split(here.split)
     learnt = {digest for digest, part in zip(split.sha256, split.parts, strict=True) if part == "train"}
@@ -105,7 +110,8 @@ def foreign_images(config: RunConfig, samples: Samples, facts: Scan, say: Say) -
     say.note(f"embedding {len(samples)} images with {config.model.name}")
     pieces = evaluation_pieces(np.arange(len(samples)), config.evaluation.batch_size)
     batches = load(Pieces(whole, Evaluation(contract), config.seed), pieces, decoders(samples, len(samples)))
-    found = outliers(embeddings_of(built, make_task(config, contract), batches, device), samples.labels)
+    task = Classification(contract, lambda logits, _: logits.sum(dim=1))  # only scales the pixels
+    found = outliers(embeddings_of(built, task, batches, device), samples.labels)
     return list(embedding_outliers(found, samples.paths, samples.labels, samples.classes))
 
 

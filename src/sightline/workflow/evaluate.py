@@ -1,6 +1,5 @@
 """Evaluate a run: predictions stored once, figures with intervals measured on them."""
 
-import dataclasses
 import hashlib
 import os
 from pathlib import Path
@@ -25,6 +24,7 @@ from sightline.files import write_json
 from sightline.run import Run
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders, is_kept
+from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, open_trained
 
 
@@ -62,7 +62,7 @@ def evaluate_run(
     own = run_samples(here)
     samples, name = own, ""
     if data is not None:
-        samples = foreign(read(data), model, data)
+        samples = foreign(read(data, wanted=wanted_by(model.config)), model, data)
         name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)
     if data is None:
@@ -79,24 +79,28 @@ def evaluate_run(
         confidence=config.confidence,
         seed=model.config.seed,
         train_counts=own.counts(own.part("train")),
+        train_images=len(own.part("train")),
     )
     write_json(here.figures(name), figures)
     return figures
 
 
 def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64], name: str, source: str) -> Predictions:
-    """The model's logits for these samples, in their order."""
-    config = model.config
+    """The model's logits (of numbers: values in their units) for these samples, in their order."""
+    config, outputs = model.config, model.contract.outputs
     dataset = Pieces(samples, Evaluation(model.contract), config.seed)
     # Workers that were settled for kept pixels say nothing about decoding.
     most = decoders(samples, len(indices))
     workers = most if is_kept(config) else min(most, int(config.data.workers))
     batches = load(dataset, evaluation_pieces(indices, config.evaluation.batch_size), workers)
     found = [logits for _, logits in logits_of(model.module, model.task, batches, model.device, model.layout)]
+    logits = np.concatenate(found) if found else np.zeros((0, len(samples.classes)), np.float32)
     return Predictions(
         paths=samples.paths.take(indices),
         labels=samples.labels[indices],
-        logits=np.concatenate(found) if found else np.zeros((0, len(samples.classes)), np.float32),
+        logits=outputs.values(logits) if outputs is not None and outputs.kind == "numbers" else logits,
+        outputs=outputs,
+        truths=None if samples.targets is None else samples.targets[indices],
         classes=model.contract.classes,
         contract_hash=model.contract.hash,
         weights_sha256=model.weights_sha256,
@@ -112,8 +116,9 @@ def headline_part(samples: Samples) -> str:
 
 def run_samples(run: Run) -> Samples:
     """The run's own samples, in the order and the parts of its split."""
-    config = load_resolved(run.config).data
-    samples = read(config.path, config.reader, config.root)
+    whole = load_resolved(run.config)
+    config = whole.data
+    samples = read(config.path, config.reader, config.root, wanted_by(whole))
     return apply_split(samples, run.split, Contract.load(run.contract).classes)
 
 
@@ -135,15 +140,14 @@ def foreign(samples: Samples, model: TrainedModel, data: Path) -> Samples:
         DataError: it has classes that the model does not know; ``data`` says where.
     """
     classes = model.contract.classes
+    what = {"class": "classes", "labels": "labels", "numbers": "numbers"}[model.contract.kind]
     unknown = sorted(set(samples.classes) - set(classes))
     if unknown:
         raise DataError(
-            "classes that the model does not know", where=str(data), got=shortened(unknown), allowed=classes,
-            hint="rename the classes, or leave those images out",
+            f"{what} that the model does not know", where=str(data), got=shortened(unknown), allowed=classes,
+            hint=f"rename the {what}, or leave those images out",
         )  # fmt: skip
-    places = np.asarray([classes.index(name) for name in samples.classes], np.int32)
-    labels = np.where(samples.labels >= 0, places[samples.labels], -1).astype(np.int32)
-    return dataclasses.replace(samples, labels=labels, classes=classes)
+    return samples.with_classes(classes)
 
 
 def _chosen(samples: Samples, part: str | None, name: str) -> tuple[NDArray[np.int64], str]:

@@ -85,7 +85,7 @@ def _validation(model: TrainedModel, samples: Samples) -> Iterator[Sample]:
     for index in indices[epoch_order(model.config.seed, 0, len(indices))]:
         place = int(index)
         pixels = model.contract.pixels(image_of(samples, place))
-        yield samples.paths[place], np.ascontiguousarray(pixels), int(samples.labels[place])
+        yield samples.paths[place], np.ascontiguousarray(pixels), samples.targets_of(np.asarray([place]))[0]
 
 
 def _figures(run: Run, samples: Samples, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, object]:

@@ -19,6 +19,7 @@ from sightline.errors import ConfigError, DataError, shortened
 from sightline.files import sha256_of
 from sightline.findings import Finding
 from sightline.workflow.say import Say
+from sightline.workflow.tasks import wanted_by
 
 _TOLD_ELSEWHERE = {"files.ignored", "labels.few"}
 """Rules that say nothing to a training: it tells the one itself, and the split decides about the other."""
@@ -53,12 +54,12 @@ def take_in(config: RunConfig, say: Say) -> Intake:
         ConfigError: a setting has no effect on this data.
         ChangedDataError: files are no longer those whose checksums a split file states.
     """
-    samples, without = read_data(config.data)
+    samples, without = read_data(config)
     if samples.ignored:
         say.note(f"passed over {len(samples.ignored)} files that are no images: {shortened(samples.ignored)}")
     if without:
         say.note(left_out(without))
-    nameless = np.flatnonzero(samples.labels < 0)
+    nameless = np.flatnonzero(samples.labels < 0) if samples.kind == "class" else ()
     if len(nameless):
         raise DataError(
             f"{len(nameless)} of {len(samples)} images have no label",
@@ -79,14 +80,26 @@ def take_in(config: RunConfig, say: Say) -> Intake:
 _RULES = {name: rule for name, rule in QUICK.items() if name not in _TOLD_ELSEWHERE}
 
 
-def read_data(config: DataConfig) -> tuple[Samples, dict[str, Any]]:
+def with_what(samples: Samples) -> str:
+    """What is known of the images, in a few words: ``in 3 classes``."""
+    count = len(samples.classes)
+    if samples.kind == "class":
+        return f"in {count} classes"
+    if samples.kind == "labels":
+        return f"with {count} label{'s' * (count > 1)}"
+    return f"with {shortened(samples.classes)}"
+
+
+def read_data(whole: RunConfig) -> tuple[Samples, dict[str, Any]]:
     """The samples without those that ``data.exclude`` names, and what there is to say about the latter.
 
     Raises:
         DataError: the data or the table cannot be used.
         ConfigError: ``data.max_pixels`` has no effect on this data.
     """
-    samples = read(config.path, config.reader, config.root)
+    config = whole.data
+    samples = read(config.path, config.reader, config.root, wanted_by(whole))
+    _refuse_empty_labels(samples)
     if samples.pixels is not None and config.max_pixels != DataConfig().max_pixels:
         raise ConfigError(
             "data.max_pixels has no effect: the images are arrays, which need no decoding",
@@ -99,6 +112,16 @@ def read_data(config: DataConfig) -> tuple[Samples, dict[str, Any]]:
     kept = excluded(samples, config.exclude)
     count = len(samples) - len(kept)
     return kept, {"file": config.exclude, "sha256": sha256_of(Path(config.exclude).expanduser()), "count": count}
+
+
+def _refuse_empty_labels(samples: Samples) -> None:
+    """Labels that no image has cannot be learnt."""
+    empty = [samples.classes[place] for place in np.flatnonzero(samples.counts() == 0)]
+    if samples.kind == "labels" and (empty or not samples.classes):
+        raise DataError(
+            "no image has a label" if not samples.classes else "labels that no image has",
+            where=str(samples.root), got=shortened(empty) or None, hint="give images that have them, or leave them out",
+        )  # fmt: skip
 
 
 def left_out(without: dict[str, Any]) -> str:

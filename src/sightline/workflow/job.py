@@ -199,7 +199,7 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
     jsonl = JsonlSink(run.records, size)
     stack.callback(jsonl.close)
     job.position = jsonl.flush
-    console = ConsoleSink(say.console, job.plan.steps, job.state.step)
+    console = ConsoleSink(say.console, job.plan.steps, job.state.step, job.task.figure)
     stack.callback(console.close)
     sinks: list[Sink] = [jsonl, console]
     if config.train.tensorboard:

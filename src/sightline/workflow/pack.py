@@ -13,6 +13,7 @@ from sightline.data.kept import Form
 from sightline.data.pack import PACKERS, pack
 from sightline.data.samples import PARTS, Samples
 from sightline.errors import ConfigError
+from sightline.task.names import kind_of
 from sightline.workflow.intake import take_in
 from sightline.workflow.prepare import settle_view
 from sightline.workflow.say import Say
@@ -64,6 +65,11 @@ def pack_data(
     config = loaded.config
     if to == CACHE:
         return _keep(config, loaded.origins, out, say)
+    if kind_of(config.task.name) != "class":
+        raise ConfigError(
+            f"{to} holds one class an image", where="--to", got=f"task.name={config.task.name}",
+            hint="keep the CSV and the images; --to cache keeps their pixels for a training",
+        )  # fmt: skip
     taken = take_in(config, say)
     samples, facts = taken.samples, taken.facts
     with say.progress("packing") as progress:

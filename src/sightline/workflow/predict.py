@@ -12,38 +12,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sightline.config_file import load_resolved
 from sightline.data.derive import image_of
 from sightline.data.formats.walk import images_below
 from sightline.data.image import MOST_PIXELS, is_image_name, read_image
 from sightline.data.loader import Batch
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
+from sightline.data.wanted import Wanted
 from sightline.errors import ConfigError, DataError, ImageError
 from sightline.evaluation.grid import draw_grid
 from sightline.evaluation.predict import logits_of
-from sightline.evaluation.predictions import softmax
 from sightline.files import whole_file
 from sightline.machine import cores
 from sightline.run import Run
+from sightline.workflow.answer import Prediction, answer_of, no_answer, write_rows
 from sightline.workflow.evaluate import run_samples
+from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, open_trained
 
 MOST_ON_GRID = 64
 """Images that a grid shows; the first ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """The answer for one image."""
-
-    image_id: str
-    """Path of the image relative to the folder that was given; with several paths given, below the given one."""
-    label: str
-    """The class with the highest probability; empty where the image cannot be decoded."""
-    confidence: float
-    """Its probability, 0-1."""
-    error: str = ""
-    """Why there is no answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,22 +70,15 @@ def predict_run(
 
 
 def write_predictions(answers: Iterable[Prediction], out: Path) -> tuple[int, int]:
-    """Write ``image_id,label,confidence`` rows, and those without an answer to ``NAME.errors.csv`` beside it.
+    """Write a CSV of the answers (see ``write_rows``), and those without one to ``NAME.errors.csv`` beside it.
 
     Returns:
         How many images got an answer, and how many did not.
     """
-    failed: list[Prediction] = []
-    answered = 0
+    answers = list(answers)
+    failed = [answer for answer in answers if answer.error]
     with whole_file(out, "w") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("image_id", "label", "confidence"))
-        for answer in answers:
-            if answer.error:
-                failed.append(answer)
-            else:
-                answered += 1
-                rows.writerow((answer.image_id, answer.label, f"{answer.confidence:.6f}"))
+        write_rows(answers, file)
     errors = errors_file(out)
     if failed:
         with whole_file(errors, "w") as file:
@@ -105,7 +87,7 @@ def write_predictions(answers: Iterable[Prediction], out: Path) -> tuple[int, in
             rows.writerows((answer.image_id, answer.error) for answer in failed)
     else:
         errors.unlink(missing_ok=True)
-    return answered, len(failed)
+    return len(answers) - len(failed), len(failed)
 
 
 def errors_file(out: Path) -> Path:
@@ -129,7 +111,8 @@ def draw_predictions(
     wanted = {answer.image_id for answer in shown}
     items = _all_items(Run.open(run), paths, part)
     images = {item.image_id: item.read(MOST_PIXELS) for item in items if item.image_id in wanted}
-    draw_grid([images[a.image_id] for a in shown], [(a.label, a.confidence) for a in shown], out)
+    captions = [(a.label, a.confidence) if a.kind == "class" else (a.told, None) for a in shown]
+    draw_grid([images[a.image_id] for a in shown], captions, out)
 
 
 def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction]:
@@ -138,15 +121,13 @@ def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction
         while chunk := list(itertools.islice(items, size)):
             read = list(pool.map(lambda item: _seen(model, item), chunk))
             pixels = [image for image in read if isinstance(image, np.ndarray)]
-            scores = iter(_probabilities(model, pixels) if pixels else ())
+            outputs = iter(_outputs(model, pixels) if pixels else ())
             for item, image in zip(chunk, read, strict=True):
                 if isinstance(image, ImageError):
                     why = image.what if image.got is None else f"{image.what}: {image.got}"
-                    yield Prediction(item.image_id, "", 0.0, why)
+                    yield no_answer(item.image_id, why, model.contract)
                 else:
-                    row = next(scores)
-                    best = int(row.argmax())
-                    yield Prediction(item.image_id, model.contract.classes[best], float(row[best]))
+                    yield answer_of(item.image_id, next(outputs), model.contract)
 
 
 def _seen(model: TrainedModel, item: _Item) -> NDArray[np.uint8] | ImageError:
@@ -156,19 +137,20 @@ def _seen(model: TrainedModel, item: _Item) -> NDArray[np.uint8] | ImageError:
         return error
 
 
-def _probabilities(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def _outputs(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     unknown = torch.full((len(pixels),), -1)
     batch = Batch(torch.from_numpy(np.stack(pixels)), unknown, torch.arange(len(pixels)))
     [(_, logits)] = logits_of(model.module, model.task, [batch], model.device, model.layout)
-    return softmax(logits)
+    return logits
 
 
 def _all_items(run: Run, paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
     """The images of the paths, or of a part of the run's own data."""
-    return _items(paths, part) if paths else _from_samples(run_samples(run), part, "")
+    wanted = wanted_by(load_resolved(run.config))
+    return _items(paths, part, wanted) if paths else _from_samples(run_samples(run), part, "")
 
 
-def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
+def _items(paths: Sequence[Path], part: str | None, wanted: Wanted) -> Iterator[_Item]:
     """Every image of the given paths. With several paths an id begins with the path it came from."""
     for path in paths:
         prefix = "" if len(paths) == 1 else path.as_posix().rstrip("/") + "/"
@@ -181,7 +163,7 @@ def _items(paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
         found = images_below(path, "", [], frozenset()) if path.is_dir() and part is None else iter(())
         first = next(found, None)
         if first is None:
-            yield from _from_samples(read(path), part, prefix)
+            yield from _from_samples(read(path, wanted=wanted), part, prefix)
             continue
         for image in itertools.chain([first], found):
             place, name = path / image, prefix + image

@@ -24,6 +24,7 @@ from sightline.data.transforms import active_steps, make_transform
 from sightline.findings import Finding
 from sightline.model.build import Built, preferred_input
 from sightline.run import Run
+from sightline.task.names import kind_of
 from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.forwards import Forwards
@@ -34,10 +35,10 @@ from sightline.workflow.auto_form import settle_form, step_timer
 from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, shares_seen, training_part
 from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
-from sightline.workflow.intake import Intake, take_in
+from sightline.workflow.intake import Intake, take_in, with_what
 from sightline.workflow.network import build_model, check_spread, refuse_absent_weights, refuse_probabilities
 from sightline.workflow.say import Say
-from sightline.workflow.tasks import tasks_of
+from sightline.workflow.tasks import outputs_of, tasks_of, wanted_by
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,6 +107,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
         model.weights != "none",
         settling.chose,
     )
+    contract = dataclasses.replace(contract, outputs=outputs_of(config, samples, training_part(samples, config)))
     settling.choose_data(max(contract.height, contract.width))
     data = settling.config.data
     make_transform(data, contract)  # an augmentation that cannot be made is told before a network is built
@@ -124,7 +126,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     view = settle_view(config, origins, say)
     settling, samples, facts, contract = view.settling, view.samples, view.facts, view.contract
     indices = training_part(samples, settling.config)
-    settling.choose_balance(samples.counts(indices))
+    settling.choose_balance(samples.kind, samples.counts(indices))
     settling.choose_training(len(indices))
     refuse(once_settled(settling.config), settling.config, origins)
     balanced = balance_of(samples, settling.config)
@@ -175,7 +177,7 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         ChangedDataError: training or validation images are no longer what they were.
     """
     contract = Contract.load(run.contract)
-    found = read(config.data.path, config.data.reader, config.data.root)
+    found = read(config.data.path, config.data.reader, config.data.root, wanted_by(config))
     samples = apply_split(found, run.split, contract.classes)
     refuse_changes(samples, run.split, np.concatenate([training_part(samples, config), samples.part("val")]))
     if "balance" not in run.info():  # a run of an earlier version, which left weights aside
@@ -201,7 +203,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     if config.model.name != "auto":
         preferred_input(config.model.name)
     refuse_absent_weights(config.model)
-    make_loss(config.train.loss)
+    make_loss(config.train.loss, None, kind_of(config.task.name))
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
@@ -209,4 +211,4 @@ def _refuse_unknown_names(config: RunConfig) -> None:
 
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
-    return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
+    return f"{len(samples)} images {with_what(samples)}: {parts}"

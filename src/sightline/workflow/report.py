@@ -15,6 +15,7 @@ from sightline.errors import SightlineError
 from sightline.evaluation.plots import draw_curves
 from sightline.evaluation.report import write_report
 from sightline.run import Run
+from sightline.workflow.tasks import wanted_by
 
 
 def report_run(run: Path) -> Path:
@@ -48,9 +49,10 @@ class _Pictures:
         return Image.fromarray(image) if isinstance(image, np.ndarray) else image
 
     def _open(self) -> None:
-        config = load_resolved(self.run.config).data
+        whole = load_resolved(self.run.config)
+        config = whole.data
         try:
-            self.samples = read(config.path, config.reader, config.root)
+            self.samples = read(config.path, config.reader, config.root, wanted_by(whole))
         except SightlineError:
             self.gone = True
         else:

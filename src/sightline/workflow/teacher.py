@@ -16,6 +16,7 @@ from sightline.config import RunConfig
 from sightline.data.cache import Hashes
 from sightline.data.contract import Contract
 from sightline.data.loader import Batch, Pieces, evaluation_pieces, load
+from sightline.data.outputs import TASK_OF
 from sightline.data.samples import Samples
 from sightline.data.transforms import Evaluation
 from sightline.errors import ChangedDataError, ConfigError, RunError
@@ -100,6 +101,11 @@ def teacher_of(config: RunConfig, student: Contract, device: torch.device) -> Te
         raise ConfigError(
             "the teacher is neither a run nor a bundle", where=KEY, got=folder,
             allowed=["a folder that sightline train made", "a folder that sightline export made"],
+        )  # fmt: skip
+    if contract.kind != "class":
+        raise ConfigError(
+            "the teacher does not answer with one class an image", where=KEY, got=TASK_OF[contract.kind],
+            allowed=["a teacher of classification"],
         )  # fmt: skip
     unknown = sorted(set(student.classes) - set(contract.classes))
     if unknown:

@@ -19,7 +19,7 @@ from sightline.training.arithmetic import compute_with
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
 from sightline.training.parallel import Parallel, parallel_of
-from sightline.workflow.tasks import make_task
+from sightline.workflow.tasks import judging_task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
         compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
     module, device = _placed(built.module, config, layout)
-    return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)
+    return TrainedModel(run, config, contract, judging_task(config, contract), module, device, layout, name, digest)
 
 
 def _placed(module: nn.Module, config: RunConfig, layout: torch.memory_format) -> tuple[nn.Module, torch.device]:

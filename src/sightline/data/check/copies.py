@@ -39,7 +39,9 @@ def in_several_parts(facts: Facts, group: NDArray[np.int64]) -> bool:
 
 def under_several_labels(facts: Facts, group: NDArray[np.int64]) -> bool:
     """Whether the samples of a group have two labels or more."""
-    return len(set(facts.samples.labels[group].tolist()) - {-1}) > 1
+    if facts.samples.kind == "class":
+        return len(set(facts.samples.labels[group].tolist()) - {-1}) > 1
+    return len({facts.samples.told(int(place)) for place in group}) > 1
 
 
 def outside(facts: Facts, group: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -85,7 +87,7 @@ def about_groups(
 
 def _told(facts: Facts, place: int) -> str:
     part = facts.samples.parts[place]
-    label = facts.samples.classes[facts.samples.labels[place]] if facts.samples.labels[place] >= 0 else "no label"
+    label = facts.samples.told(place) or "no label"
     about = label if part == UNASSIGNED else f"{PARTS[part]}, {label}"
     return f"{facts.paths([place])[0]} ({about})"
 

@@ -19,7 +19,9 @@ UNEQUAL, FAR_UNEQUAL = 3.0, 10.0
 
 
 def unlabeled(facts: Facts) -> Iterator[Finding]:
-    """Images without a label."""
+    """Images without a label; in the multilabel task an image may have none."""
+    if facts.samples.kind != "class":
+        return
     yield from about(
         facts, np.flatnonzero(facts.samples.labels < 0), rule="labels.missing", severity="error",
         what=("image has no label", "images have no label"), remedy="give them a label, or leave them out",
@@ -28,7 +30,7 @@ def unlabeled(facts: Facts) -> Iterator[Finding]:
 
 def small_classes(facts: Facts) -> Iterator[Finding]:
     """Classes with too few images to be in every part."""
-    if not (facts.samples.parts == UNASSIGNED).all():
+    if facts.samples.kind == "numbers" or not (facts.samples.parts == UNASSIGNED).all():
         return
     counts = facts.samples.counts()
     few = {facts.samples.classes[place]: int(counts[place]) for place in np.flatnonzero(counts < facts.needed)}
@@ -58,7 +60,8 @@ def other_classes(facts: Facts) -> Iterator[Finding]:
             if names:
                 yield Finding(
                     rule="labels.parts",
-                    severity="error",
+                    # A label that no validation image has can be learnt, but not judged.
+                    severity="warning" if samples.kind == "labels" and verb == "lacks" else "error",
                     message=f"the {PARTS[part]} part {verb} classes that the {PARTS[given[0]]} part "
                     f"{'has' if verb == 'lacks' else 'lacks'}: {shortened([repr(name) for name in names])}",
                     remedy="give every part the same classes, or give no parts and let the split make them",

@@ -16,36 +16,29 @@ from sightline.data.formats.columns import Columns
 from sightline.data.formats.folders import top_folder
 from sightline.data.formats.moments import Moments
 from sightline.data.formats.parts import PART_WORDS, part_of, require_same_classes, require_two_classes
+from sightline.data.formats.table_header import header_of
+from sightline.data.formats.target_columns import TargetColumns
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.data.wanted import ONE_CLASS, Wanted
 from sightline.errors import DataError, shortened
 
-COLUMNS = {
-    "path": ("path", "image_id", "filename"),
-    "label": ("label", "class", "target"),
-    "split": ("split", "part"),
-    "group": ("group",),
-    "weight": ("weight",),
-    "time": ("time", "timestamp", "date"),
-    "sha256": ("sha256",),
-}
-"""Names of the columns, in any case; of several for the same thing the first in this order is read."""
-DELIMITERS = (",", ";", "\t")
-"""Characters that may stand between the fields; the header tells which."""
 
-
-def read_csv(path: Path, root: str = "") -> Samples:
+def read_csv(path: Path, root: str = "", wanted: Wanted = ONE_CLASS) -> Samples:
     """Samples from a CSV, in the order of its rows; classes and groups are sorted by name.
+
+    Several labels of an image stand in one field with ``|`` or ``;`` between them, or each has a column of 0 and 1.
 
     Args:
         path: the CSV, in UTF-8 with or without a byte order mark.
         root: folder or archive that its paths are relative to; empty: the folder of the CSV.
+        wanted: whether each row holds a class, labels or numbers, and in which columns.
 
     Raises:
         DataError: a column is missing, rows are wrong (names the lines), files are missing (names the first ones).
         SplitError: the parts do not hold the same classes.
     """
     folder = Path(os.path.abspath(_root_folder(root) if root else path.parent))  # noqa: PTH100 - keeps links
-    rows = _Rows(path, folder)
+    rows = _Rows(path, folder, wanted)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows.read(file)
@@ -54,21 +47,12 @@ def read_csv(path: Path, root: str = "") -> Samples:
     return rows.samples()
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file is a CSV with a path and a label column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            found = _fields(file.readline())[1]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
-    return {"path", "label"} <= set(found)
-
-
 class _Rows:
     """The rows read so far. Faults are collected with their lines, so that one message names them all."""
 
-    def __init__(self, path: Path, root: Path):
-        self.path, self.root = path, root
+    def __init__(self, path: Path, root: Path, wanted: Wanted):
+        self.path, self.root, self.wanted = path, root, wanted
+        self.targets = TargetColumns(wanted, "label", self.fault)
         # Archives often hold one folder around it all, which the paths may name or not.
         self.bases = list(dict.fromkeys([str(root), str(root / top_folder(root))]))
         self.above = str(root).rstrip("/") + "/"
@@ -82,7 +66,11 @@ class _Rows:
 
     def read(self, file: Iterator[str]) -> None:
         """Read the header and every row."""
-        delimiter, self.found, width = _header(next(file, ""), self.path)
+        header = next(file, "")
+        delimiter, self.found, names = header_of(header, self.path, self.wanted)
+        width = len(names)
+        if "label" in self.found:
+            self.targets = TargetColumns(self.wanted, names[self.found["label"]], self.fault)
         reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         for row in reader:
             line = reader.line_num + 1
@@ -98,7 +86,8 @@ class _Rows:
         if not row["path"]:
             self.fault("no path", line)
             return
-        if not row["label"]:
+        one_class = self.wanted.kind == "class"
+        if one_class and not row["label"]:
             self.fault("no label", line)
         part = part_of(row.get("split", ""))
         if row.get("split") and part is None:
@@ -115,7 +104,9 @@ class _Rows:
             self.moments.add(row["time"])
         if "sha256" in row:
             self.checksums += self.checksum(row["sha256"], line)
-        label = self.classes.setdefault(row["label"], len(self.classes))
+        label = self.classes.setdefault(row["label"], len(self.classes)) if one_class else -1
+        if not one_class:
+            self.targets.add(row, line)
         self.columns.add(self.located(row["path"]), label, UNASSIGNED if part is None else PARTS.index(part))
         self.lines.append(line)
 
@@ -159,22 +150,34 @@ class _Rows:
             for row in np.flatnonzero(plain.parts == UNASSIGNED).tolist():
                 self.fault("no split, though other rows have one", self.lines[row])
         self.require_sound()
-        classes, labels = _by_name(self.classes, plain.labels)
-        require_two_classes(classes, str(self.path))
-        given = [part for part in range(len(PARTS)) if (plain.parts == part).any()]
-        used = {PARTS[part]: [classes[code] for code in np.unique(labels[plain.parts == part])] for part in given}
-        require_same_classes(used, str(self.path))
+        if self.wanted.kind == "class":
+            plain = self.with_classes(plain)
+        else:
+            names, targets = self.targets.result()
+            plain = dataclasses.replace(plain, classes=names, kind=self.wanted.kind, targets=targets)
         group_names, groups = _by_name(self.groups, np.frombuffer(self.group, np.int32))
         return dataclasses.replace(
             plain,
-            labels=labels,
-            classes=classes,
             groups=groups if "group" in self.found else None,
             group_names=group_names,
             weights=np.frombuffer(self.weight, np.float32) if "weight" in self.found else None,
             times=self.moments.column() if "time" in self.found else None,
             checksums=np.frombuffer(self.checksums, np.uint8).reshape(-1, 32) if "sha256" in self.found else None,
         )
+
+    def with_classes(self, plain: Samples) -> Samples:
+        """The samples with their classes in the order of their names.
+
+        Raises:
+            DataError: one class only.
+            SplitError: the parts do not hold the same classes.
+        """
+        classes, labels = _by_name(self.classes, plain.labels)
+        require_two_classes(classes, str(self.path))
+        given = [part for part in range(len(PARTS)) if (plain.parts == part).any()]
+        used = {PARTS[part]: [classes[code] for code in np.unique(labels[plain.parts == part])] for part in given}
+        require_same_classes(used, str(self.path))
+        return dataclasses.replace(plain, labels=labels, classes=classes)
 
     def note_repeats(self, plain: Samples) -> None:
         """Note paths that stand on several lines: found by hash, so that a million paths need no set of strings."""
@@ -186,10 +189,11 @@ class _Rows:
         names = list(self.classes)
         for path, rows in rows_of.items():
             if len(rows) > 1:
-                labels = dict.fromkeys(names[plain.labels[row]] for row in rows)
-                kind = "path listed twice" if len(labels) == 1 else "path listed with two labels"
+                labels = list(dict.fromkeys(names[plain.labels[row]] for row in rows)) if names else []
+                kind = "path listed with two labels" if len(labels) > 1 else "path listed twice"
                 lines = ", ".join(str(self.lines[row]) for row in rows)
-                self.faults.setdefault(kind, []).append(f"lines {lines} ({path!r}: {', '.join(labels)})")
+                told = f"{path!r}: {', '.join(labels)}" if labels else repr(path)
+                self.faults.setdefault(kind, []).append(f"lines {lines} ({told})")
 
     def require_sound(self) -> None:
         """Raise what was noted.
@@ -222,41 +226,6 @@ def _root_folder(root: str) -> Path:
     if not path.exists():
         raise DataError(f"the folder or archive {root} does not exist", where="data.root")
     return path if path.is_dir() else unpacked(path)
-
-
-def _header(line: str, path: Path) -> tuple[str, dict[str, int], int]:
-    """Delimiter, place of each column that is known, and the number of columns."""
-    delimiter, found, names = _fields(line)
-    repeated = sorted({name for name in names if name and names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{path.name} names a column twice", where=str(path), got=", ".join(repeated))
-    for wanted in ("path", "label"):
-        if wanted not in found:
-            raise DataError(
-                f"{path.name} has no {wanted} column",
-                where=str(path),
-                got=f"columns {', '.join(names)}" if any(names) else "no header",
-                allowed=COLUMNS[wanted],
-                hint="name the columns in the first line",
-            )
-    return delimiter, found, len(names)
-
-
-def _fields(line: str) -> tuple[str, dict[str, int], list[str]]:
-    """The delimiter that makes most of a header, the place of each column that is known, and all names."""
-    best: tuple[str, dict[str, int], list[str]] = (",", {}, [])
-    for delimiter in DELIMITERS:
-        names = [
-            name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-        ]
-        found = {
-            key: names.index(next(word for word in words if word in names))
-            for key, words in COLUMNS.items()
-            if set(words) & set(names)
-        }
-        if (len(found), len(names)) > (len(best[1]), len(best[2])):
-            best = (delimiter, found, names)
-    return best
 
 
 def _weight(text: str) -> float:

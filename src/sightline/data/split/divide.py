@@ -9,6 +9,7 @@ from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.split.apportion import Amount, Counts, deal_singles, fold_targets, part_targets, sizes
 from sightline.data.split.assign import Units, assign
 from sightline.data.split.moments import rows_by_time
+from sightline.data.split.strata import with_strata
 from sightline.errors import SplitError, shortened
 
 TRAIN, VAL, TEST = range(3)
@@ -27,7 +28,7 @@ def split(
 
     Parts that the data set gives are kept. Where it gives no validation part, one is taken from the training part;
     where it gives no parts at all, a test part too. Each class is divided in the same proportion, as near as what must
-    stay together allows, at random by ``seed``.
+    stay together allows, at random by ``seed``; of labels and numbers see ``with_strata``.
 
     Args:
         samples: with or without parts.
@@ -48,6 +49,7 @@ def split(
     parts[parts == TRAIN] = UNASSIGNED
     free = np.flatnonzero(parts == UNASSIGNED)
     _require_rest(wanted, len(free))
+    own, samples = samples, with_strata(samples, len(wanted) + 1)
     counts = samples.counts(free)
     _require_enough(samples, counts, len(wanted))
     units = np.arange(len(samples), dtype=np.int32) if units is None else units
@@ -58,8 +60,9 @@ def split(
         free = free[samples.labels[free] >= 0]
         rows = _dealt(samples, free, units, part_targets(counts, wanted), seed)
     parts[free] = np.asarray([TRAIN, *wanted], np.int8)[rows]
-    _require_every_class(samples, free, units, rows, len(wanted) + 1, "parts")
-    return dataclasses.replace(samples, parts=parts)
+    if own.kind == "class":
+        _require_every_class(samples, free, units, rows, len(wanted) + 1, "parts")
+    return dataclasses.replace(own, parts=parts)
 
 
 def parts_to_make(samples: Samples, val: Amount, test: Amount) -> dict[int, Amount]:
@@ -97,6 +100,7 @@ def fold_parts(
             got=", ".join(PARTS[part] for part in np.unique(samples.parts) if part >= 0),
             hint="give the images without their parts: a CSV without the split column, or one folder of class folders",
         )
+    own, samples = samples, with_strata(samples, folds)
     counts = samples.counts()
     small = [f"{samples.classes[c]} ({counts[c]})" for c in np.flatnonzero((counts > 0) & (counts < folds))]
     if small:
@@ -108,13 +112,14 @@ def fold_parts(
     units = np.arange(len(samples), dtype=np.int32) if units is None else units
     known = np.flatnonzero(samples.labels >= 0)
     rows = _dealt(samples, known, units, fold_targets(counts, folds), seed)
-    _require_every_class(samples, known, units, rows, folds, "folds")
+    if own.kind == "class":
+        _require_every_class(samples, known, units, rows, folds, "folds")
     made: list[Samples] = []
     for fold in range(folds):
         parts = np.full(len(samples), TRAIN, np.int8)
         parts[known[rows == fold]] = TEST
         made.append(
-            split(dataclasses.replace(samples, parts=parts), val=val, test=0, seed=seed, units=units)
+            split(dataclasses.replace(own, parts=parts), val=val, test=0, seed=seed, units=units)
         )  # fmt: skip
     return made
 

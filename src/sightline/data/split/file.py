@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.formats.table_header import COLUMNS as TABLE_COLUMNS
 from sightline.data.samples import PARTS, Names, Samples
 from sightline.data.scan import Scan, hash_of
 from sightline.errors import ChangedDataError, SplitError, shortened
@@ -17,7 +18,7 @@ from sightline.files import whole_file
 
 COLUMNS = ("path", "label", "part", "sha256")
 MORE = ("group", "weight")
-"""Columns that follow where the samples have them."""
+"""Columns that follow where the samples have them; after these, one for each label or number."""
 
 
 def write_split(path: Path, samples: Samples, scan: Scan) -> None:
@@ -39,9 +40,14 @@ def _write(file: IO[str], samples: Samples, scan: Scan) -> None:
         more["group"] = [written(samples.group_names[code]) for code in samples.groups.tolist()]
     if samples.weights is not None:
         more["weight"] = samples.weights.astype(str).tolist()
+    if samples.targets is not None:
+        taken = {word for words in TABLE_COLUMNS.values() for word in words}
+        for place, name in enumerate(samples.classes):
+            if name.lower() not in taken:  # a table cannot name a column twice
+                more[name] = samples.targets[:, place].astype(int if samples.kind == "labels" else str).tolist()
     rows.writerow((*COLUMNS, *more))
     for index, name in enumerate(samples.paths):
-        label, part = samples.classes[samples.labels[index]], PARTS[samples.parts[index]]
+        label, part = samples.told(index), PARTS[samples.parts[index]]
         rows.writerow((written(name), label, part, scan.sha256(index), *(column[index] for column in more.values())))
 
 
@@ -74,8 +80,7 @@ def read_split(path: Path) -> Frozen:
     except (ValueError, csv.Error) as error:
         raise SplitError("not a split", where=str(path), got=str(error), allowed=COLUMNS) from error
     header = tuple(rows[0]) if rows else ()
-    more = tuple(name for name in MORE if name in header)
-    if header != COLUMNS + more or any(len(row) != len(header) for row in rows):
+    if header[: len(COLUMNS)] != COLUMNS or any(len(row) != len(header) for row in rows):
         raise SplitError(
             "not a split", where=str(path), got=",".join(rows[0]) if rows else "an empty file", allowed=COLUMNS
         )
@@ -114,8 +119,8 @@ def apply_split(samples: Samples, path: Path, classes: Sequence[str]) -> Samples
     kept = samples.take(np.asarray([place[name] for name in frozen.paths], np.int64))
     other = [
         name
-        for name, label, code in zip(frozen.paths, frozen.labels, kept.labels, strict=True)
-        if kept.classes[code] != label
+        for index, (name, label) in enumerate(zip(frozen.paths, frozen.labels, strict=True))
+        if kept.told(index) != label
     ]
     if other:
         raise ChangedDataError(
@@ -124,9 +129,8 @@ def apply_split(samples: Samples, path: Path, classes: Sequence[str]) -> Samples
             got=shortened(other),
             hint="restore the labels, or train a new run",
         )
-    places = np.asarray([classes.index(name) if name in classes else -1 for name in kept.classes], np.int32)
     parts = np.asarray([PARTS.index(part) for part in frozen.parts], np.int8)
-    return dataclasses.replace(kept, parts=parts, labels=places[kept.labels], classes=tuple(classes))
+    return dataclasses.replace(kept.with_classes(classes), parts=parts)
 
 
 def refuse_changes(samples: Samples, path: Path, indices: Sequence[int] | NDArray[np.integer[Any]]) -> None:

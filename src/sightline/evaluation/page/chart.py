@@ -2,7 +2,7 @@
 
 import math
 
-from sightline.evaluation.curves import Chart, Curve
+from sightline.evaluation.curves import SHARES, Chart, Curve
 from sightline.evaluation.page.markup import text
 
 WIDTH, HEIGHT = 400, 250
@@ -62,7 +62,7 @@ def _range(chart: Chart) -> tuple[float, float]:
         low = min(0.0, low)
     if high - low < 1e-12:
         low, high = low - 0.05 * abs(low or 1), high + 0.05 * abs(high or 1)
-    return low, high + 0.04 * (high - low) if chart.key != "accuracy" else min(1.0, high + 0.04 * (high - low))
+    return low, high + 0.04 * (high - low) if chart.key not in SHARES else min(1.0, high + 0.04 * (high - low))
 
 
 def _line(curve: Curve, points: list[tuple[float, float]]) -> str:
@@ -89,6 +89,6 @@ def _description(chart: Chart) -> str:
 
 
 def _tick(value: float, key: str = "") -> str:
-    if key == "accuracy":
+    if key in SHARES:
         return f"{value * 100:.4g}%"
     return "0" if value == 0 else f"{value:.4g}"

@@ -9,30 +9,44 @@ PARTS = ("train", "val", "test")
 MOST_SKIPPED = 200
 
 
-def data_section(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str], skipped: Sequence[Any]) -> str:
+def data_section(
+    counts: Mapping[str, Mapping[str, int]],
+    classes: Sequence[str],
+    skipped: Sequence[Any],
+    word: str = "class",
+    images: Mapping[str, Mapping[str, int]] | None = None,
+) -> str:
     """The table of counts, and the files that were left out.
 
     Args:
         counts: part -> class name -> images.
         classes: class names in order.
         skipped: files that could not be decoded, as paths or as dictionaries with ``path`` and ``reason``.
+        word: ``class``, ``label`` or ``number``: what ``classes`` are.
+        images: part -> any name -> images, where an image counts for several labels or none.
     """
-    total = sum(sum(column.values()) for column in counts.values())
+    total = sum(sum(column.values()) for column in (images or counts).values())
     if not total:
         return section("data", "Data", "What the model was shown.", missing("The run has no split.csv."))
     parts = [part for part in PARTS if part in counts] + sorted(set(counts) - set(PARTS))
-    sums = [sum(counts[part].values()) for part in parts]
-    largest = max(sum(counts[part].get(label, 0) for part in parts) for label in classes)
+    sums = [sum((images or counts)[part].values()) for part in parts]
+    named, classes = classes, [] if word == "number" else classes
+    largest = max(sum(counts[part].get(label, 0) for part in parts) for label in classes) if classes else 0
     rows = [
         [name(label), *(f"{counts[part].get(label, 0):,}" for part in parts), _bar(label, parts, counts, largest)]
         for label in classes
     ]
-    rows.append(["all", *(f"{number:,}" for number in sums), f"{total:,}"])
-    head = ["Class", *(_key(place, part) for place, part in enumerate(parts)), "All parts"]
+    rows.append(["all images", *(f"{number:,}" for number in sums), f"{total:,}"])
+    head = [
+        "" if word == "number" else word.capitalize(),
+        *(_key(place, part) for place, part in enumerate(parts)),
+        "All parts",
+    ]
     lead = (
-        f"{count(total, 'image')} in {count(len(classes), 'class')}, each in exactly one part: {_parts(parts, sums)}."
+        f"{count(total, 'image')} {'in' if word == 'class' else 'with'} {count(len(named), word)}, each in exactly one "
+        f"part: {_parts(parts, sums)}."
     )
-    counted = table(head, rows, numbers=range(1, len(parts) + 1), label="Images per class and part")
+    counted = table(head, rows, numbers=range(1, len(parts) + 1), label=f"Images per {word} and part")
     return section("data", "Data", lead, f'<div class="counts tall">{counted}</div>{_skipped(skipped)}')
 
 

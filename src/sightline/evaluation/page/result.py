@@ -13,7 +13,9 @@ def headline(figures: dict[str, Any]) -> str:
     accuracy, images = figures["accuracy"], int(figures["n"])
     part = PART_WORDS.get(figures["part"], figures["part"])
     pictures = count(images, f"{part} image")
-    sentence = f"The model names <em>{percent(accuracy['value'], _digits(images))}</em> of {text(pictures)} correctly."
+    sentence = (
+        f"The model names <em>{percent(accuracy['value'], digits_of(images))}</em> of {text(pictures)} correctly."
+    )
     return (
         f'<h1>{sentence}</h1><p class="verdict">{_certainty(accuracy, images, figures["confidence"])} '
         f"{_against_baseline(accuracy, figures['baseline'])}</p>{_scale(figures)}"
@@ -27,17 +29,19 @@ def no_evaluation(command: str) -> str:
     )
 
 
-def key_figures(figures: dict[str, Any] | None, info: dict[str, Any], duration: str) -> str:
-    """The figures that everybody looks for, as a row of terms and values."""
-    pairs: list[tuple[str, str, str]] = []
-    if figures is not None:
-        digits = _digits(int(figures["n"]))
-        for title, key in (("Accuracy", "accuracy"), ("Macro F1", "macro_f1")):
-            value = figures[key]
-            pairs.append((title, percent(value["value"], digits), span(value, digits)))
-        pairs.append(("Log loss", f"{figures['log_loss']:.3f}", "lower is better"))
-        baseline = figures["baseline"]["accuracy"]["value"]
-        pairs.append(("Baseline", percent(baseline, digits), "always the largest class"))
+def class_pairs(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Term, value and note of each figure of a classifier that everybody looks for."""
+    digits = digits_of(int(figures["n"]))
+    named = (("Accuracy", "accuracy"), ("Macro F1", "macro_f1"))
+    pairs = [(title, percent(figures[key]["value"], digits), span(figures[key], digits)) for title, key in named]
+    pairs.append(("Log loss", f"{figures['log_loss']:.3f}", "lower is better"))
+    baseline = figures["baseline"]["accuracy"]["value"]
+    return [*pairs, ("Baseline", percent(baseline, digits), "always the largest class")]
+
+
+def key_figures(pairs: list[tuple[str, str, str]], info: dict[str, Any], duration: str) -> str:
+    """These figures (term, value, note) and those of the training, as a row of terms and values."""
+    pairs = list(pairs)
     if "parameters" in info:
         pairs.append(("Parameters", short_number(int(info["parameters"])), "weights of the model"))
     if duration:
@@ -74,7 +78,7 @@ def _certainty(accuracy: Interval, images: int, confidence: float) -> str:
             return f"So many hits without a miss put the true rate above {percent(edge)} ({sure} bound)."
         edge = math.ceil(accuracy["high"] * 1000) / 1000
         return f"So many misses without a hit put the true rate below {percent(edge)} ({sure} bound)."
-    digits = _digits(images)
+    digits = digits_of(images)
     low, high = percent(accuracy["low"], digits), percent(accuracy["high"], digits)
     return f"With {sure} confidence the true rate lies between {low} and {high}."
 
@@ -115,6 +119,6 @@ def _scale(figures: dict[str, Any]) -> str:
     )
 
 
-def _digits(images: int) -> int:
+def digits_of(images: int) -> int:
     """Decimals of a percentage that so many images can bear."""
     return 2 if images >= 5000 else 1

@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sightline.evaluation.curves import charts_of, evaluation_rows
+from sightline.evaluation.curves import FIGURES, charts_of, evaluation_rows, figure_of
 from sightline.evaluation.page.chart import line_chart
 from sightline.evaluation.page.markup import count, missing, section, table, text
 
 MOST_ROWS = 120
 
-_COLUMNS = {
-    "epoch": "Epoch",
-    "step": "Step",
-    "loss": "Training loss",
-    "val_loss": "Validation loss",
-    "accuracy": "Training accuracy",
-    "val_accuracy": "Validation accuracy",
-    "lr": "Learning rate",
-}
+
+def _columns(figure: str) -> dict[str, str]:
+    title = FIGURES.get(figure, figure.replace("_", " "))
+    return {
+        "epoch": "Epoch",
+        "step": "Step",
+        "loss": "Training loss",
+        "val_loss": "Validation loss",
+        figure: f"Training {title.lower()}",
+        f"val_{figure}": f"Validation {title.lower()}",
+        "lr": "Learning rate",
+    }
 
 
 _MEMORY = {
@@ -34,7 +37,7 @@ _MEMORY = {
 def training_section(
     records: Sequence[dict[str, Any]], least_loss: float = 0.0, memory: dict[str, Any] | None = None
 ) -> str:
-    """Loss, accuracy and learning rate over the epochs.
+    """Loss, the task's figure and learning rate over the epochs.
 
     Args:
         records: as in ``records.jsonl``.
@@ -73,8 +76,9 @@ def _numbers(records: Sequence[dict[str, Any]]) -> str:
     rows = evaluation_rows(records)
     every = -(-len(rows) // MOST_ROWS)
     shown = [row for place, row in enumerate(rows) if place % every == 0 or place == len(rows) - 1]
-    columns = [key for key in _COLUMNS if any(key in row for row in shown)]
-    head = [_COLUMNS[key] for key in columns]
+    heads = _columns(figure_of(records))
+    columns = [key for key in heads if any(key in row for row in shown)]
+    head = [heads[key] for key in columns]
     cells = [[_number(row.get(key)) for key in columns] for row in shown]
     note = f" (every {every}th of {len(rows)})" if every > 1 else ""
     listed = table(head, cells, numbers=range(len(head)), label="Figures at each evaluation")

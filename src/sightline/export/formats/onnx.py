@@ -1,4 +1,4 @@
-"""A model becomes one ONNX file: uint8 pictures in, probabilities and logits out."""
+"""A model becomes one ONNX file: uint8 pictures in, probabilities and logits, or numbers in their units, out."""
 
 import contextlib
 import copy
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sightline.data.contract import Contract
 from sightline.errors import ExportError
+from sightline.export.session import OUTPUTS
 from sightline.files import whole_file
 
 OPSET = 18
@@ -25,25 +26,33 @@ _MOST_BYTES = 2**31 - 1  # a protobuf message, and so a single ONNX file, cannot
 
 
 class Served(nn.Module):
-    """What the file computes: normalisation, the model, softmax.
+    """What the file computes: normalisation, the model, softmax; of labels the sigmoid, of numbers their units.
 
     ``images`` is uint8 ``[batch, height, width, channels]``; the outputs are float32 ``[batch, classes]``.
     """
 
     mean: Tensor
     std: Tensor
+    middle: Tensor
+    spread: Tensor
 
     def __init__(self, model: nn.Module, contract: Contract):
         super().__init__()
-        self.model = model
+        self.model, self.kind = model, contract.kind
+        own = contract.outputs
+        numbers = (own.mean, own.std) if own is not None and own.kind == "numbers" else ((), ())
+        for name, values in zip(("middle", "spread"), numbers, strict=True):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
         for name, values in (("mean", contract.mean), ("std", contract.std)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities and logits."""
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities and logits; of numbers the values alone."""
         scaled = images.permute(0, 3, 1, 2).to(torch.float32) / 255
         logits = self.model((scaled - self.mean) / self.std)
-        return torch.softmax(logits, 1), logits
+        if self.kind == "numbers":
+            return (logits * self.spread + self.middle,)
+        return torch.sigmoid(logits) if self.kind == "labels" else torch.softmax(logits, 1), logits
 
 
 def served_copy(model: nn.Module, contract: Contract) -> Served:
@@ -56,8 +65,8 @@ def export_onnx(model: nn.Module, contract: Contract, path: Path, *, weights_sha
     """Write the model as a single ONNX file without external data.
 
     The file takes ``images``, uint8 ``[batch, height, width, channels]`` as ``Contract.pixels`` makes them, with any
-    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``. Its metadata holds
-    the labels, the contract with its hash, the checksum of the weights and Sightline's version.
+    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``; for numbers ``values``. Its
+    metadata holds the labels, the contract with its hash, the checksum of the weights and Sightline's version.
 
     Args:
         model: float32 normalised ``[n, channels, height, width]`` to logits ``[n, classes]``; it is not altered.
@@ -74,7 +83,7 @@ def export_onnx(model: nn.Module, contract: Contract, path: Path, *, weights_sha
     _check_output(served, example, contract)
     with _quiet() as chatter:
         try:
-            proto = _graph(served, example)
+            proto = _graph(served, example, OUTPUTS[contract.kind])
             onnx.checker.check_model(proto, full_check=True)
         except Exception as error:  # the exporter raises whatever its many passes raise
             said = chatter.getvalue().strip()[-2000:]
@@ -97,7 +106,7 @@ def _check_output(served: Served, example: Tensor, contract: Contract) -> None:
     wanted = (len(example), len(contract.classes))
     with torch.inference_mode():
         try:
-            shape = tuple(served(example)[1].shape)
+            shape = tuple(served(example)[-1].shape)
         except (RuntimeError, TypeError, AttributeError, IndexError) as error:
             pictures = f"{contract.channels} x {contract.height} x {contract.width}"
             raise ExportError(
@@ -110,16 +119,16 @@ def _check_output(served: Served, example: Tensor, contract: Contract) -> None:
             f"the model's output does not fit the contract's {len(contract.classes)} classes",
             got=f"shape {list(shape)}",
             allowed=[f"shape {list(wanted)}"],
-            hint="the model must return logits, one column per class",
+            hint="the model must return one column per class, label or number",
         )
 
 
-def _graph(served: Served, example: Tensor) -> onnx.ModelProto:
+def _graph(served: Served, example: Tensor, outputs: tuple[str, ...]) -> onnx.ModelProto:
     program = torch.onnx.export(
         served,
         (example,),
         input_names=["images"],
-        output_names=["probabilities", "logits"],
+        output_names=list(outputs),
         opset_version=OPSET,
         dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
         dynamo=True,
