@@ -12,14 +12,18 @@ from source_tree import imports, loaded_by, modules
 FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
 BORDER = frozenset(
     {
-        "config",
-        "config_file",
-        "config_effect",
-        "config_effect_speed",
-        "config_faults",
-        "config_schema",
-        "config_steps",
-        "config_yaml",
+        *(
+            "config",
+            "config_distill",
+            "config_file",
+            "config_effect",
+            "config_effect_levers",
+            "config_effect_speed",
+            "config_model",
+            "config_faults",
+            "config_schema",
+        ),
+        *("config_steps", "config_useless", "config_yaml"),
     }
 )
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
@@ -136,9 +140,9 @@ def test_the_settings_of_a_stage_import_nothing_of_ours():
         assert not {name for name in found if is_ours(name) or name.split(".")[0] in HEAVY}, module
 
 
-def test_networks_and_optimizers_come_from_timm_through_one_file_each():
+def test_timm_is_known_to_the_files_that_build_list_and_step_only():
     users = {module for module in modules() for entry in imports(module) if entry.target.split(".")[0] == "timm"}
-    assert users <= {"sightline.model.build", "sightline.training.optimizer_kinds"}
+    assert users <= {"sightline.model.build", "sightline.model.catalog", "sightline.training.optimizer_kinds"}
 
 
 def test_only_one_file_decodes_images():

@@ -1,33 +1,19 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
-import dataclasses
 import functools
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
+from sightline.config_distill import DISTILL_ROWS
+from sightline.config_effect_levers import LEVERS, is_nothing
 from sightline.config_effect_speed import SETTLED, SPEED
 from sightline.config_faults import shown, together
+from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
+from sightline.config_useless import Useless
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
 from sightline.training.config import SHAPED_BY, TAKEN
-
-
-@dataclasses.dataclass(frozen=True)
-class Useless:
-    """A setting and the condition under which it does nothing (or leaves nothing to do)."""
-
-    key: str
-    """Dotted path of the setting."""
-    when: Callable[[RunConfig], bool]
-    """Whether it is without effect in this configuration."""
-    reason: str
-    """Why, in one sentence."""
-    remedy: str
-    """What to do about it."""
-    verdict: str = "has no effect"
-    """What to call it."""
 
 
 def _all_fractions(config: RunConfig) -> bool:
@@ -105,7 +91,10 @@ USELESS = (
         "remove it, or set data.mixup or data.cutmix",
     ),
     *_SCHEDULE,
-    *(Useless(*row) for row in SPEED),
+    *DISTILL_ROWS,
+    *MODEL_ROWS,
+    *LEVERS,
+    *SPEED,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -128,14 +117,12 @@ USELESS = (
     *(
         Useless(
             f"train.{name}",
-            lambda config, name=name: (
-                re.fullmatch(r"0+(\.0+)?(ep|st|%)", getattr(config.train, name) or "") is not None
-            ),
+            lambda config, name=name: is_nothing(getattr(config.train, name)),
             "an interval of nothing never comes round",
             "give a length above zero, such as 1ep; 100% is once, at the end",
             "cannot be zero",
         )
-        for name in ("evaluate", "save", "patience")
+        for name in ("evaluate", "save", "patience", "swa")
     ),
     Useless(
         "data.cache",

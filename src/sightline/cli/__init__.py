@@ -11,8 +11,8 @@ import click
 from sightline.errors import SightlineError
 
 VERBS = (
-    *("demo", "check", "split", "pack", "augment", "lr-find", "schedule"),
-    *("train", "resume", "replay", "evaluate", "predict", "export", "report"),
+    *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
+    *("train", "resume", "replay", "soup", "evaluate", "predict", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 

@@ -15,7 +15,9 @@ from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
+from sightline.training.config import DECAYS
 from sightline.training.optimizer_kinds import KINDS
+from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
@@ -46,7 +48,12 @@ class Settling:
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""
         config = self.config.model
-        if config.name == "auto":
+        before = settings_of_run(config.weights) if config.name == "auto" else None
+        if before is not None:
+            self.chose("model.name", before.name, "that of the run that the weights are from")
+            if before.options and not config.options:
+                self.chose("model.options", before.options, "those of the run that the weights are from")
+        elif config.name == "auto":
             if typical_side < SMALL:
                 self.chose("model.name", "cnn", f"the images are {typical_side:.0f} pixels small")
             elif config.weights == "none":
@@ -120,7 +127,10 @@ class Settling:
             start = "pretrained weights" if pretrained else "random weights"
             self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
         if train.optimizer.weight_decay == "auto":
+            form = train.optimizer.decay
             decay, reason = (kind.decay, f"customary for {name}") if name in KINDS else (5e-4, "harmless for most")
+            if name in KINDS and form not in ("auto", DECAYS[name][0]):
+                decay, reason = (0.05 if form == "decoupled" else 5e-4), f"customary for {form} decay"
             self.chose("train.optimizer.weight_decay", decay, reason)
 
 

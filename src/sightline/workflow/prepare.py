@@ -1,11 +1,9 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from sightline import plug
 from sightline.config import RunConfig
@@ -24,11 +22,8 @@ from sightline.data.split import apply_split, read_split, refuse_changes, write_
 from sightline.data.stream import require_stream
 from sightline.data.transforms import active_steps, make_transform
 from sightline.findings import Finding
-from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
-from sightline.model.weights import load_weights
+from sightline.model.build import Built, preferred_input
 from sightline.run import Run
-from sightline.task.classification import TASKS
-from sightline.task.fit import refuse_unfit
 from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.forwards import Forwards
@@ -36,10 +31,13 @@ from sightline.training.losses import make_loss
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
 from sightline.workflow.auto_form import settle_form, step_timer
-from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
+from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, shares_seen, training_part
+from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
+from sightline.workflow.network import build_model, check_spread, refuse_absent_weights, refuse_probabilities
 from sightline.workflow.say import Say
+from sightline.workflow.tasks import tasks_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,6 +55,9 @@ class Prepared:
     balance: Balance
     hashes: Hashes
     """Checksum of each sample."""
+    answers: NDArray[np.float32] | None = None
+    """What a teacher said about each sample, ``[samples, classes]``; ``None``: it is asked at each step, or there is
+    none."""
     facts: Scan | None = None
     """What was found out about each sample, where the run was prepared in this process."""
 
@@ -127,14 +128,19 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     settling.choose_training(len(indices))
     refuse(once_settled(settling.config), settling.config, origins)
     balanced = balance_of(samples, settling.config)
-    built, report = build_model(settling.config, contract, say)
+    built, report = build_model(settling.config, contract, say, _prior(samples, settling.config, balanced))
     forwards = Forwards(built.module, settling.config.train)
-    task, judge = _tasks(settling.config, contract, balanced)
+    task, judge = tasks_of(settling.config, contract, balanced)
+    refuse_probabilities(built.module, settling.config, contract)
+    hashes = packed(facts.rows["sha256"])
+    lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
-    batch = settle_form(settling, samples, contract, built, task)
+    batch = settle_form(settling, samples, contract, built, lesson.task)
     forwards.refuse_idle()
     refuse(once_settled(settling.config), settling.config, origins)
-    settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, task, batch))
+    if settling.config.model.init.check:
+        run.note(init_check=check_spread(built, task, batch, len(contract.classes), say))
+    settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, lesson.task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
         say.detail(line)
@@ -151,8 +157,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    hashes = packed(facts.rows["sha256"])
-    return Prepared(settling.config, samples, contract, built, task, judge, balanced, hashes, facts)
+    return Prepared(
+        settling.config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers, facts
+    )
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -177,61 +184,23 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     refuse_other_weights(run, balanced)
     compute_with(int(config.train.threads), config.train.precision)
     start = resolve(config, {"model.weights": "none"}) if begun else config
-    built, _ = build_model(start, contract, say)
+    built, _ = build_model(start, contract, say, _prior(samples, config, balanced))
     Forwards(built.module, config.train)
     hashes = packed(read_split(run.split).sha256)
-    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
+    task, judge = tasks_of(config, contract, balanced)
+    lesson = taught(run, config, task, built, contract, samples, hashes, say)
+    return Prepared(config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers)
 
 
-def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Task:
-    """The task that the settings name, with its loss; without class weights, as they are for training only."""
-    make = plug.resolve("task", config.task.name, TASKS, "task.name")
-    return make(contract, make_loss(config.train.loss, class_weights))
-
-
-def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Task, Task]:
-    """What learns and what judges: one and the same where the classes weigh the same."""
-    own = balanced.class_weights
-    task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
-    refuse_unfit(
-        task,
-        classes=len(contract.classes),
-        loss=config.train.loss.name,
-        mixed=config.data.mixup > 0 or config.data.cutmix > 0,
-        weighted=balanced.sample_weights is not None,
-    )
-    return task, task if own is None else make_task(config, contract)
-
-
-def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
-    """The network with its starting weights, and an account of where they came from."""
-    torch.manual_seed(config.seed)
-    model = config.model
-    if model.weights == "hub":
-        say.note(f"fetching the published weights of {model.name}")
-    built = build(
-        model.name, len(contract.classes), contract.channels, dict(model.options),
-        size=contract.height, hub=model.weights == "hub",
-    )  # fmt: skip
-    if model.weights in ("none", "hub"):
-        source = "random" if model.weights == "none" else f"published weights of {model.name}"
-        license_name = license_of(model.name) if model.weights == "hub" else ""
-        if model.weights == "hub":
-            start_head_small(built)
-        if license_name:
-            say.note(f"weights: {source}, licence {license_name}")
-        return built, {"source": source, "license": license_name}
-    start_head_small(built)
-    report = load_weights(built.module, Path(model.weights))
-    for line in report.lines():
-        say.note(line)
-    return built, report.as_dict() | {"license": f"that of the file {Path(model.weights).name}"}
+def _prior(samples: Samples, config: RunConfig, balanced: Balance) -> list[float] | None:
+    return shares_seen(samples, config, balanced) if config.model.init.prior_bias else None
 
 
 def _refuse_unknown_names(config: RunConfig) -> None:
     """A misspelt model or missing file is found before a large data set is read."""
     if config.model.name != "auto":
         preferred_input(config.model.name)
+    refuse_absent_weights(config.model)
     make_loss(config.train.loss)
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")

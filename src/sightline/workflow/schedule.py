@@ -13,7 +13,8 @@ from sightline.data.split import read_split
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.rate_plots import draw_schedule
 from sightline.run import Run
-from sightline.training.schedules import Clock, clock_of, make_schedule, steps_of
+from sightline.training.config import TrainConfig
+from sightline.training.schedules import Clock, clock_after, clock_of, rate_of, steps_of
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
 from sightline.workflow.prepare import settle_view
@@ -96,7 +97,7 @@ def timetable(config: RunConfig, samples: int) -> Timetable:
     """
     train = config.train
     clock = clock_of(train, samples)
-    shape = make_schedule(train.schedule, float(train.lr), clock)
+    shape = rate_of(train, clock)
     rates = np.asarray([shape(step) for step in range(clock.total)])
     length = f"{clock.total} steps, {clock.total / clock.per_epoch:.4g} epochs of {samples} images"
     title = f"{train.schedule.name}, peak {float(train.lr):.3g}: {length}"
@@ -105,14 +106,26 @@ def timetable(config: RunConfig, samples: int) -> Timetable:
 
 def _events(config: RunConfig, clock: Clock) -> list[tuple[int, str]]:
     train, events = config.train, list[tuple[int, str]]()
-    if clock.warmup:
-        events.append((clock.warmup, "the warm-up ends"))
     melted = steps_of(train.freeze, clock.per_epoch, clock.total)
+    later = melted if train.freezing.lr_while is not None else 0
+    warmup = clock_after(train, clock, later).warmup
+    if warmup:
+        events.append((later + warmup, "the warm-up ends"))
     if melted:
-        events.append((melted, "all layers learn" if melted < clock.total else "only the head learns, to the end"))
+        events.append((melted, _melting(train, melted >= clock.total)))
+    if train.swa is not None:
+        events.append((clock.total - steps_of(train.swa, clock.per_epoch, clock.total), "averaged from here on"))
     if (config.data.mixup or config.data.cutmix) and config.data.mix_off_epochs:
         events.append((clock.total - config.data.mix_off_epochs * clock.per_epoch, "images are mixed no more"))
     return events
+
+
+def _melting(train: TrainConfig, never: bool) -> str:
+    if never:
+        return f"{'the backbone' if train.freezing.what == 'backbone' else 'a part'} stays frozen, to the end"
+    if train.freezing.gradual is not None:
+        return "the first frozen stage learns, then one more at a time"
+    return "all layers learn"
 
 
 def _of_run(folder: Path, config: Path | None, settings: Settings | None, samples: int | None) -> tuple[RunConfig, int]:

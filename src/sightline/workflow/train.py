@@ -17,6 +17,7 @@ from sightline.config import RunConfig
 from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
 from sightline.errors import CheckpointError, RunError, SightlineError, TrainingError
+from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import restore
@@ -104,12 +105,14 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use.
+        RunError: there is no run, or it is in use, or it is a soup of runs.
         CheckpointError: the checkpoint is damaged; names the previous good one.
         ChangedDataError: images are no longer what they were.
     """
     say = _speaker(say)
     here = Run.open(run)
+    if "soup" in here.info():
+        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
     meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
@@ -124,8 +127,12 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.data.cache not in ("auto", "on", "off"):
         paths["data.cache"] = config.data.cache
-    if config.model.weights not in ("auto", "none", "hub"):
+    if config.model.weights not in ("auto", "none", "hub") and not is_address(config.model.weights):
         paths["model.weights"] = config.model.weights
+    paths["train.distill.teacher"] = config.train.distill.teacher
+    if isinstance(config.model.weights_rules, str):
+        paths["model.weights_rules"] = config.model.weights_rules
+    paths["model.weights_classes"] = config.model.weights_classes
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
