@@ -11,7 +11,7 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import dump, load, load_resolved, refuse_useless, resolve
+from sightline.config_file import Loaded, dump, load, load_resolved, refuse_useless, resolve
 from sightline.data.read import located
 from sightline.errors import ConfigError, SightlineError, TrainingError
 from sightline.run import Run, next_run_folder
@@ -45,15 +45,7 @@ def train_run(
         SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
     """
     say = _speaker(say)
-    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
-    if data is not None:
-        words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
-    loaded = load(config, words)
-    refuse_useless(loaded.config, loaded.origins)
-    if not loaded.config.data.path:
-        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
+    loaded = _loaded(data, config, settings)
     settled = _with_absolute_paths(loaded.config)
     if run is None and distributed.restarts()[1]:
         raise ConfigError("a run that torchrun may restart needs a folder of its own", hint="add --run DIR")
@@ -74,6 +66,7 @@ def train_run(
                     # The settings come last: a folder that has them is a run, and one that was killed before is none.
                     here.note(state="created", origins=loaded.origins, **_provenance(config))
                     dump(settled, loaded.origins, here.config)
+            stop.folder = folder
             return fit(here, say, stop)
         except TrainingError:
             raise
@@ -105,7 +98,22 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         with distributed.together("opening the run"):
             if distributed.is_main():
                 stack.enter_context(here.locked())
+        stop.folder = run
         return fit(here, say, stop, start_from)
+
+
+def _loaded(data: str | Path | None, config: Path | None, settings: Mapping[str, Any] | list[str] | None) -> Loaded:
+    """The settings as they were given."""
+    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
+    if data is not None:
+        words = [*words, f"data.path={json.dumps(str(data))}"]
+    if config is not None:
+        plug.search_in(config.parent)
+    loaded = load(config, words)
+    refuse_useless(loaded.config, loaded.origins)
+    if not loaded.config.data.path:
+        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
+    return loaded
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
