@@ -1,7 +1,7 @@
 """Settings about processes, devices and failures that have no effect beside the others."""
 
 from sightline.config import RunConfig
-from sightline.config_rule import Useless
+from sightline.config_useless import Useless
 
 
 def _stops(config: RunConfig) -> bool:
@@ -26,6 +26,26 @@ ALONE = (
         lambda config: config.train.distributed.kind == "layers" and config.train.device != "auto",
         "layers go to train.distributed.devices",
         "remove it",
+    ),
+    Useless(
+        "train.compile",
+        lambda config: config.train.distributed.kind != "ddp" and config.train.compile != "off",
+        "kernels are made for a network that lies whole on one device",
+        "remove it, or set train.distributed.kind=ddp",
+        "cannot be had with a divided network",
+    ),
+    Useless(
+        "train.memory",
+        lambda config: config.train.distributed.kind != "ddp",
+        "a divided network is not measured",
+        "remove it, and set train.accumulate",
+    ),
+    Useless(
+        "train.sam.rho",
+        lambda config: config.train.distributed.kind == "layers" and config.train.sam.rho > 0,
+        "the way uphill goes through all layers at once, and they are on several devices",
+        "remove it, or set train.distributed.kind=fsdp",
+        "cannot be had with layers on devices",
     ),
     *(
         Useless(

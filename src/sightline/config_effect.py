@@ -1,17 +1,20 @@
 """Settings that would have no effect beside the others: refused, so that nobody believes in them."""
 
 import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sightline.config import RunConfig
 from sightline.config_alone import ALONE
+from sightline.config_distill import DISTILL_ROWS
+from sightline.config_effect_levers import LEVERS, is_nothing
+from sightline.config_effect_speed import SETTLED, SPEED
 from sightline.config_faults import shown, together
-from sightline.config_rule import Useless
+from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
+from sightline.config_useless import Useless
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
-from sightline.training.config import SHAPED_BY, TAKEN
+from sightline.training.choices import SHAPED_BY, TAKEN
 
 
 def _all_fractions(config: RunConfig) -> bool:
@@ -90,6 +93,10 @@ USELESS = (
     ),
     *_SCHEDULE,
     *ALONE,
+    *DISTILL_ROWS,
+    *MODEL_ROWS,
+    *LEVERS,
+    *(Useless(*row) for row in SPEED),
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -112,14 +119,12 @@ USELESS = (
     *(
         Useless(
             f"train.{name}",
-            lambda config, name=name: (
-                re.fullmatch(r"0+(\.0+)?(ep|st|%)", getattr(config.train, name) or "") is not None
-            ),
+            lambda config, name=name: is_nothing(getattr(config.train, name)),
             "an interval of nothing never comes round",
             "give a length above zero, such as 1ep; 100% is once, at the end",
             "cannot be zero",
         )
-        for name in ("evaluate", "save", "patience")
+        for name in ("evaluate", "save", "patience", "swa")
     ),
     Useless(
         "data.cache",
@@ -227,9 +232,9 @@ def without_validation(config: RunConfig) -> list[Useless]:
     return [Useless(f"train.{name}", _always, reason, remedy) for name in names]
 
 
-def on_a_cpu() -> list[Useless]:
-    """Settings that have no effect where a CPU trains."""
-    return [row for row in USELESS if row.key == "train.deterministic"]
+def once_settled(config: RunConfig) -> list[Useless]:
+    """Settings that have no effect with the device and the precision that ``auto`` chose."""
+    return [row for row in USELESS if row.key in SETTLED and row.when(config)]
 
 
 def _always(_: RunConfig) -> bool:

@@ -260,7 +260,9 @@ def _prepared(setting: Setting, value: Any) -> tuple[Any, str]:
     """The value as strict validation wants it, or the reason why it can never be right."""
     if isinstance(value, str) and value.lower() == NO_VALUE and setting.takes(type(None)):
         return None, ""
-    if setting.takes(float) or setting.takes(tuple):
+    if setting.takes_texts and isinstance(value, list | tuple):
+        value = [str(item) if type(item) is int else item for item in value]  # a part of a network may be called 3
+    elif setting.takes(float) or setting.takes(tuple):
         items = value if isinstance(value, list | tuple) else [value]
         items = [item if (number := _number(item)) is None else number for item in items]
         if any(isinstance(item, float) and not math.isfinite(item) for item in items):

@@ -18,10 +18,13 @@ from sightline.config import RunConfig
 from sightline.data.augment.config import STEPS
 from sightline.data.config import is_own, is_step_list
 from sightline.files import write_json
-from sightline.training.config import is_duration
+from sightline.training.config import RuleConfig, is_duration, is_pattern, is_rule_list, is_stages
 
 PREDICATES: dict[Any, tuple[str, str]] = {
     is_duration: ("a duration: 5ep, 500st or 10%", r"^\d+(\.\d+)?(ep|st|%)$"),
+    is_stages: ("first:K or last:K", r"^(first|last):[1-9]\d{0,5}$"),
+    is_pattern: ('a pattern of names such as "stem.*"', "^.+$"),
+    is_rule_list: ('a list of rules such as [{match: "blocks.*", lr_share: 0.1, weight_decay: 0}]', ""),
     is_own: ('"my_file:thing"', r"^.+:.+$"),
     is_step_list: ("a list of steps such as [hflip, {rotation: {degrees: 10}}]", ""),
 }
@@ -52,6 +55,11 @@ class Setting:
     def is_text(self) -> bool:
         """Whether any text at all is accepted, as a path or a name."""
         return self.kind is str
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether a list of any texts is accepted, such as names."""
+        return any(plain == tuple[str, ...] for plain, _ in _alternatives(self.kind))
 
     def takes(self, kind: Any) -> bool:
         """Whether one alternative of the type is this Python type."""
@@ -197,6 +205,16 @@ def _step_schema() -> dict[str, Any]:
     return {"anyOf": forms}
 
 
+def _rule_schema() -> dict[str, Any]:
+    """One rule for groups of parameters."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 (it costs more time than everything else here)
+
+    table, docs = TypeAdapter(RuleConfig).json_schema(), _docs_of(RuleConfig)
+    for name, entry in table["properties"].items():
+        entry["description"] = docs[name]
+    return table | {"additionalProperties": False}
+
+
 def options_of(owner: type) -> Mapping[str, tuple[Any, str]]:
     """Type and description of each field of a step's options."""
     kinds, docs = typing.get_type_hints(owner, include_extras=True), _docs_of(owner)
@@ -213,6 +231,8 @@ def _refine(entry: dict[str, Any], kind: Any) -> None:
                 member["pattern"] = patterns[0]
             if any(isinstance(c, Predicate) and c.func is is_step_list for c in constraints) and "items" in member:
                 member |= {"items": _step_schema(), "minItems": 1}
+            if any(isinstance(c, Predicate) and c.func is is_rule_list for c in constraints):
+                member |= {"items": _rule_schema()}
             if plain is types.NoneType and member.get("type") == "null":
                 del member["type"]
                 member["enum"] = [None, NO_VALUE]

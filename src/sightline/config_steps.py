@@ -1,4 +1,5 @@
-"""The settings that hold lists of their own: augmentation steps and symmetric classes, checked word by word."""
+"""The settings that hold lists of their own, checked word by word: augmentation steps, symmetric classes, rules for
+groups of parameters."""
 
 import dataclasses
 import functools
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from sightline.config_schema import all_settings, in_words, options_of
 from sightline.data.augment.config import MOTIONS, PRESETS, STEPS
 from sightline.errors import ConfigError, did_you_mean
+from sightline.training.config import RuleConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +83,48 @@ def symmetric_faults(value: Any, where: str) -> list[ConfigError]:
     return faults
 
 
+def groups_faults(value: Any, where: str) -> list[ConfigError]:
+    """Everything that is wrong with a value of ``train.groups``."""
+    if not isinstance(value, list | tuple):
+        hint = f"put it into a list: [{json.dumps(value)}]" if isinstance(value, Mapping) else ""
+        return [_wrong("train.groups", value, where, all_settings()["train.groups"].allowed, hint)]
+    return [fault for place, item in enumerate(value) for fault in _rule_faults(item, f"train.groups[{place}]", where)]
+
+
 CHECKS: Mapping[str, Callable[[Any, str], list[ConfigError]]] = {
     "data.augment": augment_faults,
     "data.symmetric": symmetric_faults,
+    "train.groups": groups_faults,
 }
 """Settings whose values are checked here before their types are."""
+
+
+def rules_of(items: Sequence[Any]) -> list[RuleConfig]:
+    """The rules that a checked list in ``train.groups`` holds."""
+    return [_adapter(RuleConfig).validate_json(json.dumps(item), strict=True) for item in items]
+
+
+def _rule_faults(item: Any, place: str, where: str) -> list[ConfigError]:
+    known = options_of(RuleConfig)
+    form = '{match: "blocks.*", lr_share: 0.1}'
+    if not isinstance(item, Mapping):
+        return [_wrong(place, item, where, [f"a table such as {form}"])]
+    unknown = [
+        ConfigError(f"{place} has no '{key}'", where=where, allowed=known, hint=did_you_mean(str(key), list(known)))
+        for key in item
+        if key not in known
+    ]
+    if unknown:
+        return unknown
+    if "match" not in item or len(item) < 2:
+        what = "matches nothing" if "match" not in item else "says nothing about what it matches"
+        return [ConfigError(f"{place} {what}", where=where, got=_told(item), allowed=known, hint=f"as {form}")]
+    try:
+        _adapter(RuleConfig).validate_json(json.dumps(item), strict=True)
+    except ValidationError as error:
+        wrong = dict.fromkeys(str(entry["loc"][0]) for entry in error.errors())
+        return [_wrong(f"{place}.{key}", item[key], where, in_words(known[key][0])) for key in wrong]
+    return []
 
 
 def _is_pair(pair: Any) -> bool:

@@ -16,6 +16,7 @@ The tree, each class with when it is raised::
     │   └── CheckpointError   a checkpoint is damaged or cannot be written
     ├── TrainingError         training cannot go on
     │   ├── NonFiniteError    the loss became NaN or infinite
+    │   ├── OutOfMemoryError  a step does not fit into memory, and cannot be divided further
     │   └── RankError         another process of the training ended, or does not answer
     └── ExportError           an artefact cannot be made
         ├── GateError         the artefact does not equal the model it was made from
@@ -132,6 +133,10 @@ class NonFiniteError(TrainingError):
 
 class RankError(TrainingError):
     """Another process of the training ended, or does not answer."""
+
+
+class OutOfMemoryError(TrainingError):
+    """A step does not fit into memory, and cannot be divided further."""
 
 
 class ExportError(SightlineError):

@@ -33,6 +33,10 @@ def test_each_class_is_divided_in_the_same_proportion():
     assert table(divided).tolist() == [[75, 15, 10], [150, 30, 20], [30, 6, 4]]
 
 
+def test_without_other_parts_everything_is_trained_on():
+    assert table(split(labelled([5, 3]), val=0, test=0, seed=0)).tolist() == [[5, 0, 0], [3, 0, 0]]
+
+
 def test_roundings_add_up_to_the_wanted_total():
     divided = split(labelled([36] * 10), val=0.15, test=0.15, seed=0)
     assert table(divided)[:, 1:].sum(axis=0).tolist() == [54, 54]  # class by class it would be 50

@@ -78,7 +78,7 @@ def test_a_users_function_that_gives_no_module(own_models):
 def test_an_unknown_name_shows_the_nearest():
     message = (
         r"^unknown model 'mobilnetv2_035' \(model.name\)\n  next: did you mean 'mobilenetv2_035'.*\? "
-        r"Any of timm's \d+ names, the built-in cnn, or your own: \"my_file:make_model\"$"
+        r"Any of timm's \d+ names, the built-in cnn, mlp, or your own: \"my_file:make_model\"$"
     )
     for call in (lambda: build("mobilnetv2_035", 2, 3, {}), lambda: preferred_input("mobilnetv2_035")):
         with pytest.raises(ModelError, match=message):

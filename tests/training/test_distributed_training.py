@@ -112,6 +112,32 @@ def test_two_ranks_weigh_and_draw_as_one(name: str, tmp_path: Path):
     assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
 
 
+LEVERS: dict[str, dict[str, Any]] = {
+    "uphill, penalized and disturbed": {
+        "train.sam.rho": 0.1,
+        "train.l1": 1e-3,
+        "train.orthogonal": 1e-2,
+        "train.noise": {"weights": 0.01, "gradients": 1e-3},
+        "train.freeze": "0ep",
+    },
+    "thawed stage by stage, averaged at the end": {"train.freezing.gradual": "1st", "train.swa": "3st"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEVERS)
+def test_two_ranks_regularize_as_one(name: str, tmp_path: Path):
+    data = write_pictures(tmp_path / "pictures")
+    changes = CHANGES | LEVERS[name]
+    train_small(data, tmp_path / "one", **changes)
+    done = torchrun("train", str(data), "--run", str(tmp_path / "two"), *words(**changes))
+    assert done.returncode == 0, done.stderr
+    assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
+    for alone, together in zip(timeless(tmp_path / "one"), timeless(tmp_path / "two"), strict=True):
+        loss = "loss" if alone["kind"] == "step" else "val_loss"
+        assert together[loss] == pytest.approx(alone[loss], abs=1e-5)
+
+
 @pytest.mark.slow
 def test_two_ranks_mix_repeatably(tmp_path: Path):
     data = write_pictures(tmp_path / "pictures")

@@ -48,7 +48,7 @@ def test_it_shows_the_pixels_that_training_gets(
     train_small(pictures, tmp_path / "run", **own)
     run = Run(tmp_path / "run")
     prepared = reopen(run, load_resolved(run.config), Say(quiet=True), begun=True)
-    plan = job.make_plan(prepared.config, 40, len(prepared.contract.classes), torch.device("cpu"))
+    plan = job.make_plan(prepared, torch.device("cpu"))
     seen: dict[tuple[int, str], np.ndarray] = {}
     per_epoch = steps_per_epoch(40, 7)
     feed = Feed(prepared)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lever_variants import BATCH, LEVERS
 from sightline import resume
 from sightline.errors import ChangedDataError, RunError
 from sightline.run import Run
@@ -24,7 +25,6 @@ from small_training import (
     write_weighted_csv,
 )
 
-BATCH = {"width": 4, "norm": "batch", "dropout": 0.2}
 VARIANTS: dict[str, dict[str, Any]] = {
     "adamw with batch norm and dropout": {"model.options": BATCH},
     "average of the weights": {"train.ema": 0.9},
@@ -43,6 +43,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "checkpoints in parts": {"train.checkpoint": "sharded", "train.ema": 0.9},
     "layers on devices": {"train.distributed.kind": "layers", "train.distributed.devices": ["cpu", "cpu"]},
     "layer-wise rates": {"train.layer_decay": 0.7, "train.schedule.warmup": "4st"},
+    "mlp with an mlp head": {
+        "model.name": "mlp",
+        "model.options": {"hidden": [16], "dropout": 0.2},
+        "model.head.name": "mlp",
+        "model.head.dropout": 0.3,
+    },
+    "cosine head, orthogonal start": {"model.head.name": "cosine", "model.init.name": "orthogonal"},
+    "branches left out": {
+        "model.name": "test_resnet",
+        "model.options": None,
+        "model.weights": "none",
+        "model.drop_path": 0.3,
+        "model.head.dropout": 0.3,
+        "model.init.prior_bias": True,
+    },
+    **LEVERS,
     "augmented by workers": {"data.augment": "standard", "data.workers": 2},
     "mixed and weighed": {
         "data.mixup": 0.4,
@@ -89,6 +105,7 @@ def test_a_run_cut_off_in_the_middle_of_a_step_ends_like_one_that_was_not(
         assert timeless(cut) == timeless(run)
         assert steps_of(cut) == list(range(1, 15))
         assert best_of(cut) == best_of(run)
+        assert Run(cut).info()["best_weights_sha256"] == Run(run).info()["best_weights_sha256"]
         assert weights_of(cut, "best").keys() == weights_of(run, "best").keys()
 
 

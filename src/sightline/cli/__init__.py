@@ -11,18 +11,8 @@ import click
 from sightline.errors import SightlineError
 
 VERBS = (
-    "demo",
-    "check",
-    "split",
-    "pack",
-    "augment",
-    "train",
-    "resume",
-    "checkpoint",
-    "evaluate",
-    "predict",
-    "export",
-    "report",
+    *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
+    *("train", "resume", "replay", "soup", "checkpoint", "evaluate", "predict", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 
@@ -44,7 +34,7 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        return importlib.import_module(f"sightline.cli.{cmd_name}").command
+        return importlib.import_module(f"sightline.cli.{cmd_name.replace('-', '_')}").command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,8 @@ def mixed(
     else:
         top, bottom, left, right = drawn.box
         images[:, :, top:bottom, left:right] = inputs[partner, :, top:bottom, left:right]
-    own = functional.one_hot(targets, mixing.classes).float()
+    # Not torch's one_hot, which looks at the targets first and makes the host wait.
+    own = (targets[:, None] == torch.arange(mixing.classes, device=targets.device)).float()
     if weights is None:
         return images, share * own + (1 - share) * own[partner], None
     ours, theirs = share * weights, (1 - share) * weights[partner]

@@ -49,7 +49,7 @@ def write_report(run: Run, picture: Picture) -> Path:
     classes = _classes(run, counts)
     settings = info.get("settings") or _flat(_yaml(run.config))
     parts += [
-        training_section(run.read_records(), _least_loss(settings, len(classes))),
+        training_section(run.read_records(), _least_loss(settings, len(classes)), info.get("memory")),
         data_section(counts, classes, info.get("skipped") or []),
         settings_section(settings, info.get("origins")),
         again_section(info, str(run.folder)),

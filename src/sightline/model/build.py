@@ -1,4 +1,4 @@
-"""From a name to a network. The only file that imports timm."""
+"""From a name to a network. Of timm's, nothing is made anywhere else."""
 
 import contextlib
 import dataclasses
@@ -15,8 +15,9 @@ from sightline.data.derive import Preferred
 from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
 from sightline.model import hub as published
 from sightline.model.cnn import cnn
+from sightline.model.mlp import mlp
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn}
+MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "mlp": mlp}
 """Built-in models; every timm name works beside them."""
 
 
@@ -30,6 +31,8 @@ class Built:
     """Names of the parameters of the last layer, which no pretrained weights can give."""
     depth: dict[str, int]
     """Layer of each parameter, 0 at the input; the head has the largest."""
+    stages: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Stage of each parameter, 0 at the input; empty: each layer is one. See ``model.stages.stages_of``."""
 
 
 def preferred_input(name: str) -> Preferred | None:
@@ -51,17 +54,6 @@ def preferred_input(name: str) -> Preferred | None:
         mean=tuple(float(v) for v in cfg.mean),
         std=tuple(float(v) for v in cfg.std),
     )
-
-
-def start_head_small(built: Built) -> None:
-    """Give a new head small random weights and no bias, so that training starts from the loss of an even guess.
-
-    Constructors scale the head by its outputs; over features of published weights that makes large, wrong logits, and
-    the first steps would spoil those features.
-    """
-    for name, parameter in built.module.named_parameters():
-        if name in built.head:
-            nn.init.normal_(parameter, std=0.01) if parameter.ndim > 1 else nn.init.zeros_(parameter)
 
 
 def license_of(name: str) -> str:
@@ -94,20 +86,19 @@ def build(
         raise WeightsError(
             f"'{name}' has no published weights", where="model.weights", allowed=["none", "a weights file"]
         )
+    if name == "mlp":
+        options = ({} if size is None else {"img_size": size}) | options
     if name in MODELS or plug.is_plug(name):
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
-        return Built(module, _last_linear(module), _depth_by_order(module))
+        return Built(module, _last_layer(module, classes), _depth_by_order(module))
     _require_known(name)
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options = {"img_size": size} | options
     module = _timm(name, classes, channels, options, hub)
-    depth = {
-        parameter: layer
-        for layer, parameters in timm.models.group_parameters(module, module.group_matcher(coarse=False)).items()
-        for parameter in parameters
-    }
     head = frozenset(key for key, _ in module.named_parameters() if _in_any(key, _classifiers(module)))
-    return Built(module, head or _last_linear(module), depth)
+    return Built(
+        module, head or _last_layer(module, classes), _grouped(module, coarse=False), _grouped(module, coarse=True)
+    )
 
 
 def _require_known(name: str) -> None:
@@ -167,6 +158,16 @@ def _first_line(error: Exception) -> str:
     return re.split(r"[\n]", text)[0][:300]
 
 
+def _grouped(module: Any, coarse: bool) -> dict[str, int]:
+    """Layer (or stage, where ``coarse``) of each parameter, as timm's author of the network divides it."""
+    try:
+        matcher = module.group_matcher(coarse=coarse)
+    except AssertionError:  # some have no coarse division
+        return {}
+    groups = timm.models.group_parameters(module, matcher)
+    return {parameter: place for place, parameters in groups.items() for parameter in parameters}
+
+
 def _classifiers(module: Any) -> list[str]:
     names = module.pretrained_cfg.get("classifier", "")
     return [names] if isinstance(names, str) else list(names)
@@ -189,13 +190,25 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
     return module
 
 
-def _last_linear(module: nn.Module) -> frozenset[str]:
-    """Parameters of the last linear layer: the head of a module that does not name it."""
-    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+def _last_layer(module: nn.Module, classes: int) -> frozenset[str]:
+    """Parameters of the last linear layer, the head of a module that does not name it; else of the last convolution of
+    single pixels with an output for each class, as in networks that average logits over places."""
+    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)] or [
+        name
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d) and (layer.kernel_size, layer.out_channels) == ((1, 1), classes)
+    ]
     return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(layers[-1] + "."))
 
 
 def _depth_by_order(module: nn.Module) -> dict[str, int]:
-    """Layer of each parameter, by the order of the module's direct children."""
-    children = list(dict.fromkeys(key.split(".")[0] for key, _ in module.named_parameters()))
-    return {key: children.index(key.split(".")[0]) for key, _ in module.named_parameters()}
+    """Layer of each parameter, by the order of the children of the module.
+
+    Where one child holds everything, as in a wrapper around another network, its children count.
+    """
+    paths = {key: key.split(".") for key, _ in module.named_parameters()}
+    level = 0
+    while len({path[level] for path in paths.values()}) == 1 and min(map(len, paths.values())) > level + 2:
+        level += 1
+    children = list(dict.fromkeys(path[level] for path in paths.values()))
+    return {key: children.index(path[level]) for key, path in paths.items()}

@@ -12,40 +12,27 @@ def is_duration(text: str) -> bool:
     return re.fullmatch(r"\d+(\.\d+)?(ep|st|%)", text) is not None
 
 
-TAKEN: dict[str, tuple[str, ...]] = {
-    "sgd": ("momentum", "nesterov"),
-    "adam": ("betas",),
-    "adamw": ("betas",),
-    "nadam": ("betas",),
-    "radam": ("betas",),
-    "rmsprop": ("momentum",),
-    "adagrad": (),
-    "adadelta": (),
-    "adabelief": ("betas",),
-    "ranger": ("betas",),
-    "lion": ("betas",),
-    "muon": ("momentum", "nesterov", "betas"),
-}
-"""Which settings each built-in optimizer takes, beside the learning rate, the decay and its own options."""
-SHAPED_BY: dict[str, tuple[str, ...]] = {
-    "constant": (),
-    "linear": ("final",),
-    "cosine": ("final",),
-    "restarts": ("final", "every", "stretch"),
-    "step": ("every", "factor"),
-    "milestones": ("at", "factor"),
-    "exponential": ("every", "factor"),
-    "polynomial": ("final", "power"),
-    "one_cycle": ("final",),
-    "plateau": ("factor", "wait"),
-}
-"""Which settings each built-in schedule takes, beside the warm-up."""
+def is_stages(text: str) -> bool:
+    """Whether the text names stages of a network: first:2 or last:2."""
+    return re.fullmatch(r"(first|last):[1-9]\d{0,5}", text) is not None
+
+
+def is_pattern(text: str) -> bool:
+    """Whether the text can match a parameter's name."""
+    return text != ""
+
+
+def is_rule_list(items: list[Any]) -> bool:
+    """Whether these can be rules for groups of parameters; what they say is checked where it can be told in words."""
+    return all(isinstance(item, dict) for item in items)
 
 
 Duration = Annotated[str, Predicate(is_duration)]
 Positive = Annotated[int, Ge(1)]
 Decay = Annotated[float, Ge(0.0), Lt(1.0)]
 NotNegative = Annotated[float, Ge(0.0)]
+Pattern = Annotated[str, Predicate(is_pattern)]
+Rules = Annotated[list[Any], Predicate(is_rule_list)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,8 +60,10 @@ class OptimizerConfig:
     """sgd, adam, adamw, nadam, radam, rmsprop, adagrad, adadelta, adabelief, ranger, lion, muon, or your own
     "my_file:make_optimizer"."""
     weight_decay: NotNegative | Literal["auto"] = "auto"
-    """Decay of matrices and filters: decoupled, but L2 with sgd, adam, rmsprop, adagrad and adadelta. Norms and biases
-    are never decayed."""
+    """Decay of matrices and filters; of norms and biases only where train.groups says so."""
+    decay: Literal["auto", "coupled", "decoupled"] = "auto"
+    """coupled: L2, a term of the gradient; decoupled: the weights shrink by learning rate times decay, whatever the
+    gradient; auto: coupled with sgd, adam, rmsprop, adagrad and adadelta, decoupled with the others."""
     momentum: Annotated[float, Ge(0.0), Lt(1.0)] | None = None
     """Momentum of sgd (none: 0.9), muon (0.95) and rmsprop (0)."""
     nesterov: bool = True
@@ -138,6 +127,72 @@ class NonFiniteConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """What is learnt from a teacher, beside the labels."""
+
+    teacher: str = ""
+    """A run's folder or a bundle, whose classes are those of the data or more; empty: no teacher."""
+    share: Annotated[float, Gt(0.0), Le(1.0)] = 0.5
+    """Share of the teacher's answers in the loss; what is left is that of the labels."""
+    temperature: Annotated[float, Gt(0.0)] = 2.0
+    """What the logits of both are divided by, before their probabilities are compared; larger: softer."""
+    attention: NotNegative = 0.0
+    """Weight of the difference between the attention maps of both; for convolutional networks."""
+    sees: Literal["augmented", "original"] = "augmented"
+    """Whether the teacher is asked at every step about the very image that the student sees, or once about each
+    original; then its answers are kept and the training costs no more than without a teacher."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RuleConfig:
+    """A rule for some parameters: one entry of ``train.groups``."""
+
+    match: str
+    """Pattern of parameters' names: blocks.* or *.bias."""
+    lr_share: Annotated[float, Gt(0.0)] | None = None
+    """Their part of the learning rate, times that of train.layer_decay."""
+    weight_decay: NotNegative | None = None
+    """Their weight decay, norms and biases included."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreezingConfig:
+    """What ``train.freeze`` keeps from learning, and how it is let go."""
+
+    what: Literal["backbone"] | Annotated[str, Predicate(is_stages)] | tuple[Pattern, ...] = "backbone"
+    """backbone: all but the head; first:2 or last:2: so many stages; or patterns of parameters' names, such as
+    ["stem.*", "*.norm.*"]. Batch statistics of frozen layers stay what they were."""
+    gradual: Duration | None = None
+    """After train.freeze, let go of one stage each so long, from the head down; none: of all at once."""
+    lr_while: Annotated[float, Gt(0.0)] | None = None
+    """Constant learning rate while train.freeze lasts; the schedule, with train.lr for its peak, then begins where it
+    ends. none: one schedule over the whole run."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """Gaussian noise in the training, drawn anew in each step."""
+
+    inputs: NotNegative = 0.0
+    """Standard deviation of what is added to the normalized images."""
+    weights: NotNegative = 0.0
+    """Standard deviation of what is added to matrices and filters while the gradient is computed."""
+    gradients: NotNegative = 0.0
+    """Variance of what is added to the gradient in the first step; it falls with the step to the power of 0.55."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamConfig:
+    """Sharpness-aware minimization: the gradient of a step is taken a little uphill."""
+
+    rho: NotNegative = 0.0
+    """How far uphill; 0.05 is customary, ten times as much where it is adaptive; 0: no such thing. Doubles the time of
+    a step."""
+    adaptive: bool = False
+    """Go further along large weights, so that the scale of a layer does not matter."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast, with what."""
 
@@ -147,12 +202,18 @@ class TrainConfig:
     """Optimizer steps, in place of epochs."""
     batch_size: Positive | Literal["auto"] = "auto"
     """Samples of one optimizer step, over all ranks and micro-batches."""
-    accumulate: Positive = 1
-    """Micro-batches that one step is computed in, to save memory. Equal to the whole batch, but for batch norm."""
+    accumulate: Positive | Literal["auto"] = "auto"
+    """Micro-batches that one step is computed in, to save memory; auto: the fewest that fit into train.memory. Equal to
+    the whole batch, but for batch norm."""
+    memory: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
+    """GiB that weights, gradients, optimizer and a step may take on the device (of a CPU: of its memory, beside the
+    libraries and the images); auto: 80 % of what is free at the start."""
     lr: Annotated[float, Gt(0.0)] | Literal["auto"] = "auto"
     """Peak learning rate."""
     loss: LossConfig = LossConfig()
     """What the training minimises."""
+    distill: DistillConfig = DistillConfig()
+    """What is learnt from a teacher, beside the labels."""
     optimizer: OptimizerConfig = OptimizerConfig()
     """How gradients become steps."""
     schedule: ScheduleConfig = ScheduleConfig()
@@ -161,10 +222,27 @@ class TrainConfig:
     """Largest norm of the gradient over all parameters; larger ones are scaled down to it."""
     ema: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
     """Decay of a moving average of the weights; where set, evaluation and export use the average."""
+    swa: Duration | None = None
+    """Average the weights equally over the last so long, re-estimate batch statistics at the end, and judge the average
+    then: 25%, 5ep."""
+    l1: NotNegative = 0.0
+    """L1 penalty: so many times the sum of the sizes of all weights in matrices and filters, as a term of the loss."""
+    orthogonal: NotNegative = 0.0
+    """Soft orthogonality: so many times the squared distance of W W^T from the identity, over linear and convolutional
+    layers, as a term of the loss."""
+    noise: NoiseConfig = NoiseConfig()
+    """Gaussian noise on images, weights and gradients."""
+    sam: SamConfig = SamConfig()
+    """Sharpness-aware minimization."""
     freeze: Duration = "0ep"
-    """Train only the head for so long, then everything: 3ep, 500st, 100%."""
+    """For how long a part of the network does not learn, then everything does: 3ep, 500st; 100%: never."""
+    freezing: FreezingConfig = FreezingConfig()
+    """What does not learn for so long."""
     layer_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     """Learning rate of each layer as a share of that of the layer above it, from the head down."""
+    groups: Rules = dataclasses.field(default_factory=list[Any])
+    """Learning rate and weight decay by patterns of parameters' names: [{match: "blocks.*", lr_share: 0.1}, {match:
+    "*.bias", weight_decay: 0.01}]; of rules that match the same parameter, the last one that gives a figure decides."""
     patience: Duration | None = None
     """Stop when the validation score has not improved for so long: 5ep, 500st."""
     evaluate: Duration = "1ep"
@@ -177,8 +255,16 @@ class TrainConfig:
     """What happens when the loss or the weights become NaN or infinite."""
     distributed: DistributedConfig = DistributedConfig()
     """How processes and devices share the work."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model."""
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the forward and backward pass; auto: measured on this machine with this model; tf32: on GPUs only.
+    Weights are kept and saved in fp32 with each of them."""
+    fp32: tuple[str, ...] = ()
+    """Parts of the network that are computed in fp32 all the same, by patterns of names: [head, "*.norm"]."""
+    compile: Literal["off", "default", "max"] = "off"
+    """Whether torch.compile makes kernels for this network before the first step; max: it tries several of each."""
+    recompute: Literal["none", "all"] | tuple[str, ...] = "none"
+    """Parts of the network whose activations are not kept but computed again in the backward pass, to save memory:
+    all (every stage), or patterns of names such as [layer1, "blocks.[0-3]"]. The weights come out the same."""
     layout: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Memory layout of images and filters; auto: measured together with the precision."""
     device: str = "auto"
@@ -186,6 +272,9 @@ class TrainConfig:
     deterministic: bool = True
     """On a GPU, the same settings give the same weights, and a resumed run those of one that never stopped; false:
     faster operations that may differ in the last bits."""
+    digests: bool = False
+    """Record fingerprints of the batch, the gradients and the weights of each step, for sightline replay. It costs
+    time, on a GPU much."""
     threads: Positive | Literal["auto"] = "auto"
     """CPU threads of one process; auto: the cores this process may use, shared by the ranks of this machine."""
     tensorboard: bool = True

@@ -1,6 +1,7 @@
-"""The gradient of a step, from its micro-batches."""
+"""The gradient of a step, from its micro-batches; where memory runs out, from smaller ones."""
 
 import dataclasses
+import gc
 import time
 from collections.abc import Iterator
 
@@ -11,8 +12,13 @@ from sightline import distributed
 from sightline.data.loader import Batch
 from sightline.data.mix import mixed
 from sightline.data.order import stream_key
+from sightline.errors import OutOfMemoryError
 from sightline.task.task import Outcome
-from sightline.training.job import DTYPES, LAYOUTS, Job
+from sightline.training.arithmetic import cast
+from sightline.training.job import LAYOUTS, Job
+from sightline.training.noise import noisy_inputs
+from sightline.training.shortage import is_out_of_memory
+from sightline.training.usage import first_counted
 from sightline.training.wrap import without_sync
 
 
@@ -26,28 +32,120 @@ class Sums:
     """Samples of the step over all ranks."""
     waited: float
     """Seconds that the loop waited for batches."""
+    notes: list[str]
+    """What happened on the way, in words."""
 
 
 def add_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Batch, int]], step: int) -> Sums:
     """Forward under autocast and scaled backward over the micro-batches of a step; gradients add up in the parameters.
 
     What a sample weighs depends neither on who computes it nor on its batch: losses are divided by the samples of the
-    step, not by what those happen to weigh. Random numbers are seeded after the batch is there: a loader draws some
-    when it starts, in whatever step.
+    step, not by what those happen to weigh. Where memory runs out the step begins anew with micro-batches of half the
+    size, and so do all later ones: from there on the training is the one with so many micro-batches, bit for bit.
+
+    Raises:
+        OutOfMemoryError: one image is too much, or there are several ranks.
     """
-    plan = job.plan
-    totals, count, waited = torch.zeros(2, device=plan.device), 0, 0.0
-    for micro in range(plan.accumulate):
-        asked = time.perf_counter()
-        batch, count = next(batches)
-        waited += time.perf_counter() - asked
-        key = stream_key(plan.seed, step, distributed.rank(), micro)
+    taken, notes = _Taken(batches, job.plan.accumulate), list[str]()
+    buffers = list(job.built.module.buffers())
+    before = [buffer.clone() for buffer in buffers]
+    while (totals := _attempt(job, model, taken, step)) is None:
+        # Nothing of the failed attempt may remain: neither gradients nor what it held, nor what it did to statistics.
+        for parameter in job.built.module.parameters():
+            parameter.grad = None
+        with torch.no_grad():
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+        notes.append(_divide(job, taken, step))
+        gc.collect()
+        if job.plan.device.type == "cuda":
+            torch.cuda.empty_cache()
+    if job.digests is not None:
+        job.digests.see(taken.kept, job.built.module)
+    return Sums(totals, taken.count, taken.waited, notes)
+
+
+class _Taken:
+    """The micro-batches of one step, as the loader gives them, kept until the step is done."""
+
+    def __init__(self, batches: Iterator[tuple[Batch, int]], accumulate: int):
+        self.batches, self.accumulate = batches, accumulate
+        self.kept = list[Batch]()
+        self.count, self.waited = 0, 0.0
+
+    def pieces(self, number: int) -> Iterator[tuple[int, Batch, bool]]:
+        """Each micro-batch in so many pieces: its number, what is in it, whether it is the last.
+
+        Numbers, contents and order are those that the loader would give if it made so many micro-batches.
+        """
+        if number == 1:
+            for place in range(self.accumulate):
+                yield place, self._micro(place), place + 1 == self.accumulate
+            return
+        micros = [self._micro(place) for place in range(self.accumulate)]
+        found = [(place + piece * self.accumulate, _part(micro, piece, number))
+                 for piece in range(number) for place, micro in enumerate(micros)
+                 if piece < len(micro.targets)]  # fmt: skip
+        for place, (key, batch) in enumerate(found):
+            yield key, batch, place + 1 == len(found)
+
+    def _micro(self, place: int) -> Batch:
+        if place == len(self.kept):
+            asked = time.perf_counter()
+            batch, self.count = next(self.batches)
+            self.waited += time.perf_counter() - asked
+            self.kept.append(batch)
+        return self.kept[place]
+
+
+def _part(batch: Batch, piece: int, number: int) -> Batch:
+    """Every so manieth sample, as ``training_pieces`` deals them out."""
+    return dataclasses.replace(batch, **{k: v[piece::number] for k, v in vars(batch).items() if v is not None})
+
+
+def _attempt(job: Job, model: nn.Module, taken: _Taken, step: int) -> torch.Tensor | None:
+    """The sums over all micro-batches of a step; ``None`` where memory ran out.
+
+    Random numbers are seeded after the batch is there: a loader draws some when it starts, in whatever step.
+    """
+    totals = torch.zeros(2, device=job.plan.device)
+    for micro, batch, last in taken.pieces(job.state.pieces):
+        key = stream_key(job.plan.seed, step, distributed.rank(), micro)
         torch.manual_seed(key)
-        with without_sync(model, micro + 1 < plan.accumulate):
-            outcome = _forward(job, model, batch, step, key)
-            job.scaler.scale(outcome.loss * (distributed.world() / count)).backward()
+        try:
+            with without_sync(model, not last):
+                with first_counted(job):
+                    outcome = _forward(job, model, batch, step, key)
+                job.scaler.scale(outcome.loss * (distributed.world() / taken.count)).backward()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
         totals += torch.stack([outcome.loss.detach(), outcome.score])
-    return Sums(totals, count, waited)
+    return totals
+
+
+def _divide(job: Job, taken: _Taken, step: int) -> str:
+    """Compute this step and all later ones in twice as many pieces; says so.
+
+    Raises:
+        OutOfMemoryError: there is nothing to divide, or other ranks already wait for what this one has not computed.
+    """
+    images = -(-max(len(batch.targets) for batch in taken.kept) // job.state.pieces)
+    if distributed.world() > 1 or images == 1:
+        alone = distributed.world() == 1
+        raise OutOfMemoryError(
+            f"memory ran out at step {step + 1} with micro-batches of {images} image{'s' if images > 1 else ''}",
+            where="" if alone else f"rank {distributed.rank()} of {distributed.world()}",
+            hint="train a smaller network or smaller images" if alone
+            else "several ranks cannot divide a step that has begun: train again with a larger train.accumulate, "
+            "or in one process",
+        )  # fmt: skip
+    job.state.pieces *= 2
+    return (
+        f"memory ran out at step {step + 1} with micro-batches of {images} images; "
+        f"from this step on each has {-(-images // 2)} at most, and the batches stay what they are"
+    )
 
 
 def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> Outcome:
@@ -57,6 +155,9 @@ def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> O
     weights = None if batch.weights is None else batch.weights.to(plan.device, non_blocking=True)
     if plan.mixing is not None and step < plan.mixed:
         inputs, targets, weights = mixed(inputs, targets, weights, plan.mixing, key)
+    inputs = noisy_inputs(inputs, plan.noise.inputs, key)
     own = {} if weights is None else {"weights": weights}  # a user's task may know of no weights
-    with torch.autocast(plan.device.type, DTYPES[plan.precision], enabled=plan.precision != "fp32"):
+    if batch.answers is not None:
+        own["answers"] = batch.answers.to(plan.device, non_blocking=True)
+    with cast(plan.precision, plan.device):
         return job.task.outcome(model, inputs, targets, **own)

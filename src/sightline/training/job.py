@@ -13,10 +13,13 @@ from sightline.errors import NonFiniteError
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.config import NoiseConfig, SamConfig
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.parallel import like, whole
+from sightline.training.swa import Swa
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Arithmetic of the forward and backward pass, by its name in the settings."""
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 """Memory layouts, by their name in the settings."""
@@ -53,7 +56,7 @@ class Plan:
     lr: Callable[[int], float]
     clip: float | None
     frozen: Callable[[int], frozenset[str]]
-    """Names of the parameters that do not learn in a step."""
+    """Names of the parameters that do not learn in a step; the same object until they change."""
     evaluate: int
     save: int
     patience: int | None
@@ -67,6 +70,16 @@ class Plan:
     """How many steps from the first one mix their images."""
     lowering: Lowering | None = None
     rollback: Rollback = Rollback()
+    compile: str = "off"
+    l1: float = 0.0
+    orthogonal: float = 0.0
+    noise: NoiseConfig = NoiseConfig()
+    sam: SamConfig = SamConfig()
+
+    @property
+    def reads_gradients(self) -> bool:
+        """Whether the gradient is looked at or changed before the optimizer takes it."""
+        return self.clip is not None or self.l1 > 0 or self.orthogonal > 0 or self.noise.gradients > 0
 
     def rate(self, state: "State") -> float:
         """The learning rate of the next step: a function of the step, but for what a plateau or a rollback lowered."""
@@ -86,6 +99,8 @@ class State:
     lowered: int = 0
     """How often a plateau has lowered the rate."""
     lowered_at: int = 0
+    pieces: int = 1
+    """Into how many parts each micro-batch is divided, since memory ran out."""
     enough: bool = False
     """Set by a consumer of the records that ends the training for good, such as early stopping."""
     rollbacks: list[dict[str, Any]] = dataclasses.field(default_factory=list[dict[str, Any]])
@@ -110,23 +125,38 @@ class Job:
     validation part."""
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
+    swa: Swa | None = None
     state: State = dataclasses.field(default_factory=State)
     failure: NonFiniteError | None = None
     """What ended the last pass of the loop before its time."""
     closely: bool = False
     """Whether to look at every step's loss and gradients, at the price of waiting for the device."""
+    digests: Digests | None = None
+    """Takes fingerprints of each step, where they are wanted."""
+    kept: int | None = None
+    """Bytes that the first forward pass of this process kept for the backward pass."""
+    tell: Callable[[str], None] = lambda _: None
+    """Is told what concerns this process and not the training, such as how long compiling took."""
+
+    @property
+    def average(self) -> nn.Module | None:
+        """The average that is evaluated and exported in place of the network; ``None``: there is none, or not yet."""
+        if self.swa is not None and self.swa.settled:
+            return self.swa.module
+        return None if self.ema is None else self.ema.module
 
     @property
     def judged(self) -> nn.Module:
         """The network that is evaluated and exported: the average where there is one."""
-        return self.ema.module if self.ema is not None else self.built.module
+        return self.average or self.built.module
 
 
 def snapshot(job: Job) -> dict[str, Any]:
     """Everything that the next step depends on; what the ranks hold in shards stays so."""
     return {
         "model": job.built.module.state_dict(),
-        "ema": None if job.ema is None else job.ema.module.state_dict(),
+        "ema": None if job.average is None else job.average.state_dict(),
+        "swa": None if job.swa is None else job.swa.module.state_dict(),
         "optimizer": job.optimizer.state_dict(),
         "scaler": job.scaler.state_dict(),
         "state": dataclasses.asdict(job.state),
@@ -140,6 +170,9 @@ def restore(job: Job, content: dict[str, Any]) -> None:
     _fill(job.built.module, content["model"])
     if job.ema is not None:
         _fill(job.ema.module, content["ema"])
+    if job.swa is not None:
+        _fill(job.swa.module, content["swa"])
+        job.swa.settled = content["ema"] is not None
     _fill_optimizer(job.optimizer, content["optimizer"])
     job.scaler.load_state_dict(content["scaler"])
     state = dict(content["state"])

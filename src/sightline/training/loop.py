@@ -12,12 +12,16 @@ from torch import nn
 from sightline import distributed
 from sightline.model.freeze import training_mode
 from sightline.records import Record
+from sightline.training.batch_statistics import settle
 from sightline.training.gradients import add_gradients
 from sightline.training.job import Job
+from sightline.training.noise import add_gradient_noise, noisy_weights
 from sightline.training.optimizers import set_lr
 from sightline.training.parallel import whole
+from sightline.training.penalties import add_penalties
 from sightline.training.rollback import start_rollback
 from sightline.training.saving import save
+from sightline.training.sharpness import add_uphill_gradients
 from sightline.training.watch import Watch
 from sightline.training.wrap import wrapped
 
@@ -46,36 +50,46 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         # Schedule: learning rate and what may learn.
         lr = plan.rate(state)
         set_lr(job.optimizer, lr)
-        if plan.frozen(step) != frozen:
+        if plan.frozen(step) is not frozen:
             frozen = plan.frozen(step)
             model = wrapped(job, frozen)
         training_mode(job.built, frozen)
 
-        # Micro-batches: forward under autocast, scaled backward.
-        sums = add_gradients(job, model, batches, step)
-        totals = distributed.summed(sums.totals)
-        watch.see(totals[0])
+        # Micro-batches: forward under autocast, scaled backward; at noisy weights or uphill where that is wanted.
+        with noisy_weights(job, step):
+            sums = (add_uphill_gradients if plan.sam.rho else add_gradients)(job, model, batches, step)
+        watch.see(totals := distributed.summed(sums.totals))
 
-        # Unscale, clip, step, average.
+        # Unscale, penalize, clip, disturb, step, average.
         norm = None
-        if plan.clip is not None:
+        if plan.reads_gradients:
             job.scaler.unscale_(job.optimizer)
+        add_penalties(job)
+        if plan.clip is not None:
             norm = whole(nn.utils.clip_grad_norm_(job.built.module.parameters(), plan.clip))
+        add_gradient_noise(job, step)
         job.scaler.step(job.optimizer)
         job.scaler.update()
         job.optimizer.zero_grad(set_to_none=True)
         if job.ema is not None:
             job.ema.update(job.built.module, step)
+        if job.swa is not None:
+            job.swa.update(job.built.module, step)
 
         # Tell. The numbers stay on the device until somebody reads them.
         state.step = step + 1
         values = {"loss": totals[0] / sums.count, job.task.figure: totals[1] / sums.count, "lr": lr}
         values |= {"images": sums.count, "seconds": round(time.perf_counter() - last, 6), "wait": round(sums.waited, 6)}
+        values |= {} if job.digests is None else job.digests.told(job.built.module)
         yield _record(job, "step", values if norm is None else values | {"grad_norm": norm})
+        for text in sums.notes:
+            yield _record(job, "note", {"text": text})
 
         # Evaluate when due; save when due, and after the best evaluation so far. A stop never adds an evaluation: a run
         # that was interrupted and resumed must not differ from one that was not.
         final, best = state.step == plan.steps, False
+        if final:
+            settle(job)
         if job.evaluate is not None and (final or state.step % plan.evaluate == 0):
             record, best = _evaluated(job, job.evaluate)
             yield record

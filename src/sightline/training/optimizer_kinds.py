@@ -9,12 +9,22 @@ from typing import Any
 import torch
 
 from sightline.errors import ConfigError, did_you_mean
-from sightline.training.config import TAKEN, OptimizerConfig
+from sightline.training.choices import DECAYS, TAKEN
+from sightline.training.config import OptimizerConfig
 from sightline.training.ranger import Ranger
 
 Groups = list[dict[str, Any]]
 _SETTLED = ("params", "lr", "weight_decay", "momentum", "nesterov", "betas")
-_INNER = ("foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay", "verbose")
+_INNER = (
+    "foreach",
+    "fused",
+    "capturable",
+    "differentiable",
+    "maximize",
+    "decoupled_weight_decay",
+    "decoupled_decay",
+    "verbose",
+)
 """Arguments that other settings decide, and those that are no user's business."""
 
 
@@ -24,6 +34,10 @@ class Kind:
 
     make: Callable[[], Callable[..., torch.optim.Optimizer]]
     """Gives its class; imports it where it is needed."""
+    decoupled: str = ""
+    """Argument that says whether decay is decoupled, where the class has one."""
+    make_decoupled: Callable[[], Callable[..., torch.optim.Optimizer]] | None = None
+    """Gives the class for decoupled decay, where that is another one."""
     momentum: float = 0.0
     """What ``train.optimizer.momentum`` is where nobody says."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -53,18 +67,21 @@ def _timm(name: str, **fixed: Any) -> Callable[[], Callable[..., torch.optim.Opt
     return load
 
 
+_FLAG = "decoupled_weight_decay"
 KINDS: dict[str, Kind] = {
     # Robbins and Monro 1951; Polyak 1964; Nesterov 1983. L2 decay. Not fused: that form wants the momentum of all
     # parameters or of none, and after a first step that a scaler skips it goes on from memory that nobody wrote.
-    "sgd": Kind(make=_torch("SGD"), momentum=0.9, decay=5e-4, rates=(0.05, 0.01), linear=True),
+    "sgd": Kind(
+        make=_torch("SGD"), make_decoupled=_timm("SGDW"), momentum=0.9, decay=5e-4, rates=(0.05, 0.01), linear=True
+    ),
     # Kingma and Ba 2015, with L2 decay; with decoupled decay it is adamw.
-    "adam": Kind(make=_torch("Adam"), decay=5e-4, fused=True),
+    "adam": Kind(make=_torch("Adam"), decoupled=_FLAG, decay=5e-4, fused=True),
     # Loshchilov and Hutter 2019.
     "adamw": Kind(make=_torch("AdamW"), fused=True),
     # Dozat 2016.
-    "nadam": Kind(make=_torch("NAdam", decoupled_weight_decay=True)),
+    "nadam": Kind(make=_torch("NAdam"), decoupled=_FLAG),
     # Liu et al. 2020.
-    "radam": Kind(make=_torch("RAdam", decoupled_weight_decay=True)),
+    "radam": Kind(make=_torch("RAdam"), decoupled=_FLAG),
     # Tieleman and Hinton 2012. L2 decay.
     "rmsprop": Kind(make=_torch("RMSprop"), decay=5e-4, rates=(5e-4, 1e-4)),
     # Duchi et al. 2011. L2 decay.
@@ -72,9 +89,9 @@ KINDS: dict[str, Kind] = {
     # Zeiler 2012. L2 decay.
     "adadelta": Kind(make=_torch("Adadelta"), decay=5e-4, rates=(1.0, 0.2)),
     # Zhuang et al. 2020, with rectification and decoupled decay.
-    "adabelief": Kind(make=_timm("AdaBelief")),
+    "adabelief": Kind(make=_timm("AdaBelief"), decoupled="decoupled_decay"),
     # timm's Lookahead leaves out the first of its steps back, so this one is our own.
-    "ranger": Kind(make=lambda: Ranger, rates=(4e-3, 1e-3)),
+    "ranger": Kind(make=lambda: Ranger, decoupled=_FLAG, rates=(4e-3, 1e-3)),
     # Chen et al. 2023, who advise a third to a tenth of AdamW's rate, and as much more decay.
     "lion": Kind(make=_timm("Lion"), betas=(0.9, 0.99), decay=0.25, rates=(4e-4, 1e-4)),
     # Jordan et al. 2024, with updates as large as AdamW's (Liu et al. 2025). All but hidden matrices are left to AdamW,
@@ -96,7 +113,8 @@ def made(name: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Opti
         ConfigError: an option that it does not have, or a value that it refuses.
     """
     kind = KINDS[name]
-    make = kind.make()
+    decoupled = (DECAYS[name][0] if config.decay == "auto" else config.decay) == "decoupled"
+    make = (kind.make_decoupled if decoupled and kind.make_decoupled is not None else kind.make)()
     given: dict[str, Any] = dict(config.options)
     allowed = options_of(make)
     for option in given:
@@ -108,6 +126,8 @@ def made(name: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Opti
     momentum = kind.momentum if config.momentum is None else config.momentum
     own = {"momentum": momentum, "nesterov": config.nesterov and momentum > 0, "betas": config.betas or kind.betas}
     given |= {key: own[key] for key in TAKEN[name]}
+    if kind.decoupled:
+        given[kind.decoupled] = decoupled
     if kind.fused and _can_fuse(groups):
         given["fused"] = True
     try:

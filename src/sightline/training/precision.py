@@ -20,12 +20,14 @@ from typing import Literal
 import torch
 
 from sightline.data.loader import Batch
-from sightline.errors import ModelError, RunError
+from sightline.errors import ConfigError, ModelError, RunError
 from sightline.files import cache_folder, write_json
 from sightline.machine import processor
 from sightline.model.build import Built
 from sightline.task.task import Task
-from sightline.training.job import DTYPES, LAYOUTS
+from sightline.training.arithmetic import cast, compute_with, has_tf32
+from sightline.training.job import LAYOUTS
+from sightline.training.shortage import is_out_of_memory
 
 _REPEATS = 3
 _HOPELESS = 3.0
@@ -64,6 +66,8 @@ class Wanted:
     layout: str
     most_threads: int
     """Cores that this process may use."""
+    parts: tuple[str, ...] = ()
+    """What is computed in another way than the rest."""
 
 
 def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted: Wanted) -> Choice:
@@ -78,7 +82,7 @@ def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted:
     """
     rounds = _rounds(device, wanted)
     plain = rounds[0][0]
-    _try(built, task, batch, device, plain)
+    _try(built, task, _first(batch, _measured_images(batch)), device, plain)
     store = _store(built, batch, device, wanted)
     choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
     if choice is None:
@@ -96,7 +100,7 @@ def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted:
         choice = Choice(_best(times, plain), f"measured a step: {told}{much}")
         with contextlib.suppress(RunError):  # a cache that cannot be written costs a measurement next time
             write_json(store, dataclasses.asdict(choice))
-    torch.set_num_threads(choice.form.threads)
+    compute_with(choice.form.threads, choice.form.precision)
     return choice
 
 
@@ -132,10 +136,17 @@ def _remembered(store: Path, rounds: list[list[Form]]) -> Choice | None:
 
 
 def _precisions(device: torch.device, precision: str) -> list[str]:
+    if precision == "tf32" and not has_tf32(device):
+        raise ConfigError(
+            "this device does not compute in TF32", where="train.precision",
+            got=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+            allowed=["auto", "fp32", "bf16", "fp16"], hint="NVIDIA's GPUs do since Ampere",
+        )  # fmt: skip
     if precision != "auto":
         return [precision]
     if device.type == "cuda":
-        return ["fp32", "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
+        half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        return ["fp32", *(["tf32"] if has_tf32(device) else []), half]
     return ["fp32", "bf16"]
 
 
@@ -175,11 +186,11 @@ def _measured(
 
 def _seconds(form: Form, step: Callable[[], None]) -> float:
     """Time of a step; infinite where the model cannot compute in this form."""
-    torch.set_num_threads(form.threads)
+    compute_with(form.threads, form.precision)
     start = time.perf_counter()
     try:
         step()
-    except RuntimeError:  # a view of a channels_last tensor, an operation without bf16, too little memory
+    except (RuntimeError, MemoryError):  # a view of a channels_last tensor, an operation without bf16, no memory
         return math.inf
     return time.perf_counter() - start
 
@@ -196,12 +207,15 @@ def _first(batch: Batch, count: int) -> Batch:
 
 def _try(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> None:
     """Go through the model and back in the plainest form: one that cannot is told of before the training begins."""
-    torch.set_num_threads(form.threads)
+    compute_with(form.threads, form.precision)
     layout = LAYOUTS[form.layout]
     model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
     try:
         model(task.inputs(batch.pixels, device, layout)).float().sum().backward()
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError) as error:
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError, MemoryError) as error:
+        if is_out_of_memory(error) and len(batch.targets) > 1:  # a step that does not fit is divided
+            _try(built, task, _first(batch, len(batch.targets) // 2), device, form)
+            return
         _, height, width, channels = batch.pixels.shape
         raise ModelError(
             f"the model cannot be trained on batches of {len(batch.targets)} images of {height} x {width} x {channels}",
@@ -225,7 +239,7 @@ def _step_of(built: Built, task: Task, batch: Batch, device: torch.device, form:
 
     def step() -> None:
         inputs = task.inputs(batch.pixels, device, layout)
-        with torch.autocast(device.type, DTYPES[form.precision], enabled=form.precision != "fp32"):
+        with cast(form.precision, device):
             loss = task.outcome(model, inputs, targets).loss
         loss.backward()
         model.zero_grad(set_to_none=True)

@@ -18,6 +18,7 @@ class Ranger(torch.optim.RAdam):
         eps: added to the root of the square.
         alpha: share of the way.
         k: steps of the fast weights for one of the slow ones.
+        decoupled_weight_decay: whether weights shrink by rate times decay, and not by a term of the gradient.
 
     Raises:
         ValueError: ``alpha`` is not in (0, 1], or ``k`` not positive.
@@ -30,10 +31,11 @@ class Ranger(torch.optim.RAdam):
         eps: float = 1e-8,
         alpha: float = 0.5,
         k: int = 6,
+        decoupled_weight_decay: bool = True,
     ):
         if not 0 < alpha <= 1 or k < 1:
             raise ValueError(f"alpha {alpha} is not in (0, 1], or k {k} is below 1")
-        super().__init__(params, betas=betas, eps=eps, decoupled_weight_decay=True)
+        super().__init__(params, betas=betas, eps=eps, decoupled_weight_decay=decoupled_weight_decay)
         for group in self.param_groups:
             group.setdefault("alpha", alpha)
             group.setdefault("k", k)

@@ -5,8 +5,9 @@ import math
 from collections.abc import Callable
 
 from sightline import plug
+from sightline.data.order import steps_per_epoch
 from sightline.errors import ConfigError
-from sightline.training.config import ScheduleConfig
+from sightline.training.config import ScheduleConfig, TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +140,41 @@ def steps_of(duration: str, per_epoch: int, total: int) -> int:
     if duration.endswith("st"):
         return round(float(duration[:-2]))
     return round(float(duration[:-1]) / 100 * total)
+
+
+def clock_of(train: TrainConfig, samples: int) -> Clock:
+    """How long a training is, by settled settings, over so many training samples."""
+    per_epoch = steps_per_epoch(samples, int(train.batch_size))
+    total = train.steps or int(train.epochs) * per_epoch
+    return Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, total), total)
+
+
+def rate_of(train: TrainConfig, clock: Clock) -> Callable[[int], float]:
+    """The learning rate of each step: the schedule, after ``train.freezing.lr_while`` as long as ``train.freeze`` says.
+
+    Args:
+        train: names both rates and the schedule; after such a beginning, shares of the run are those of what is left.
+        clock: lengths of the whole run.
+
+    Raises:
+        ConfigError: the schedule would never begin, or does not fit into what is left of the run.
+    """
+    first, until = train.freezing.lr_while, steps_of(train.freeze, clock.per_epoch, clock.total)
+    if first is None:
+        return make_schedule(train.schedule, float(train.lr), clock)
+    if until >= clock.total:
+        raise ConfigError(
+            "all that is frozen stays so, and train.lr would never come", where="train.freezing.lr_while",
+            got=f"{train.freeze} of {clock.total} steps", hint=f"set train.lr={first:g} alone",
+        )  # fmt: skip
+    then = make_schedule(train.schedule, float(train.lr), clock_after(train, clock, until))
+    return lambda step: first if step < until else then(step - until)
+
+
+def clock_after(train: TrainConfig, clock: Clock, until: int) -> Clock:
+    """The lengths of what is left of a run after so many steps."""
+    left = clock.total - until
+    return Clock(clock.per_epoch, steps_of(train.schedule.warmup, clock.per_epoch, left), left)
 
 
 def make_schedule(config: ScheduleConfig, peak: float, clock: Clock) -> Callable[[int], float]:

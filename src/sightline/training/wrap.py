@@ -7,6 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sightline import distributed
 from sightline.model.freeze import set_frozen
+from sightline.training.compiling import Compiled
 from sightline.training.job import Job
 from sightline.training.parallel import is_sharded
 
@@ -19,10 +20,13 @@ def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
         frozen: names of the parameters that do not learn.
     """
     set_frozen(job.built, frozen)
+    module = job.built.module
+    if job.plan.compile != "off":
+        module = Compiled(module, job.plan.compile, job.tell)
     if distributed.world() == 1 or is_sharded(job.built.module):
-        return job.built.module
+        return module
     devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
-    return DistributedDataParallel(job.built.module, device_ids=devices)
+    return DistributedDataParallel(module, device_ids=devices)
 
 
 def without_sync(model: nn.Module, skip: bool) -> contextlib.AbstractContextManager[None]:

@@ -1,17 +1,12 @@
 """Show what training sees: the very pixels, by the code that training runs."""
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline import plug
-from sightline.config_file import load, refuse_useless
 from sightline.data.ahead import on_device
 from sightline.data.augment.config import PRESETS
 from sightline.data.augment.pipeline import WHOLE, in_short
@@ -21,12 +16,12 @@ from sightline.data.loader import load as batches_of
 from sightline.data.order import epoch_order
 from sightline.data.samples import Samples
 from sightline.data.transforms import active_steps
-from sightline.errors import ConfigError
 from sightline.evaluation.sheet import Row, draw_sheet
 from sightline.findings import Finding
 from sightline.workflow.prepare import View, settle_view, training_part
 from sightline.workflow.say import Say
 from sightline.workflow.source import evaluation_dataset, training_dataset, training_form, why_not_kept
+from sightline.workflow.wishes import Settings, wished
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +42,7 @@ def show_augmentation(
     data: str | Path | None,
     *,
     config: Path | None = None,
-    settings: Mapping[str, Any] | list[str] | None = None,
+    settings: Settings | None = None,
     images: int = 6,
     epochs: int = 6,
     out: Path,
@@ -68,15 +63,7 @@ def show_augmentation(
         SightlineError: the data or the settings cannot be used.
     """
     say = say or Say(quiet=True)
-    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
-    if data is not None:
-        words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
-    loaded = load(config, words)
-    refuse_useless(loaded.config, loaded.origins)
-    if not loaded.config.data.path:
-        raise ConfigError("no data", where="DATA", hint="sightline augment FOLDER, or data.path in the config file")
+    loaded = wished(data, config, settings, "augment")
     view = settle_view(loaded.config, loaded.origins, say)
     whole = view.settling.config
     indices = _of_each_class(view.samples, training_part(view.samples, whole), whole.seed, images)

@@ -15,7 +15,9 @@ from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.model.build import MODELS
+from sightline.training.choices import DECAYS
 from sightline.training.optimizer_kinds import KINDS
+from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
@@ -46,7 +48,12 @@ class Settling:
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""
         config = self.config.model
-        if config.name == "auto":
+        before = settings_of_run(config.weights) if config.name == "auto" else None
+        if before is not None:
+            self.chose("model.name", before.name, "that of the run that the weights are from")
+            if before.options and not config.options:
+                self.chose("model.options", before.options, "those of the run that the weights are from")
+        elif config.name == "auto":
             if typical_side < SMALL:
                 self.chose("model.name", "cnn", f"the images are {typical_side:.0f} pixels small")
             elif config.weights == "none":
@@ -111,10 +118,15 @@ class Settling:
             self.chose("train.schedule.warmup", "30%" if rises else "5%", reason)
 
     def choose_form_unmeasured(self, most_threads: int) -> None:
-        """Threads, precision and layout of a network that no single device may hold, so that none can be measured."""
+        """Threads, precision, layout and micro-batches of a network that no single device may hold to measure it."""
         train, reason = self.config.train, "a divided network is not measured"
         bf16 = train.device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
-        forms = {"threads": max(1, most_threads), "precision": "bf16" if bf16 else "fp32", "layout": "contiguous"}
+        forms = {
+            "threads": most_threads,
+            "precision": "bf16" if bf16 else "fp32",
+            "layout": "contiguous",
+            "accumulate": 1,
+        }
         for name, value in forms.items():
             if getattr(train, name) == "auto":
                 self.chose(f"train.{name}", value, reason)
@@ -129,7 +141,10 @@ class Settling:
             start = "pretrained weights" if pretrained else "random weights"
             self.chose("train.lr", float(f"{lr:.3g}"), f"{train.optimizer.name}, {start}, batches of {batch}")
         if train.optimizer.weight_decay == "auto":
+            form = train.optimizer.decay
             decay, reason = (kind.decay, f"customary for {name}") if name in KINDS else (5e-4, "harmless for most")
+            if name in KINDS and form not in ("auto", DECAYS[name][0]):
+                decay, reason = (0.05 if form == "decoupled" else 5e-4), f"customary for {form} decay"
             self.chose("train.optimizer.weight_decay", decay, reason)
 
 

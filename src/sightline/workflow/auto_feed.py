@@ -108,7 +108,7 @@ def settle_workers(
     if step is None:
         settling.chose("data.workers", most, "one for each core; the step of a divided network is not measured")
         return
-    indices = train[: min(len(train), _LOOK_AT, max(1, int(config.train.batch_size) // config.train.accumulate))]
+    indices = train[: min(len(train), _LOOK_AT, max(1, int(config.train.batch_size) // int(config.train.accumulate)))]
     images = held(samples, training_form(config, contract), indices) if is_kept(config) else None
     dataset = training_dataset(samples, contract, config, images, pin=False)
     making, training = _seconds_of(dataset, Piece(0, indices)), step(len(indices))

@@ -36,6 +36,14 @@ def balance_of(samples: Samples, config: RunConfig) -> Balance:
     )
 
 
+def shares_seen(samples: Samples, config: RunConfig, balanced: Balance) -> list[float]:
+    """How often each class counts in an epoch of training: as often as it is drawn, times its weights in the loss."""
+    drawn = training_part(samples, config)[balanced.order(0)]
+    weights = None if balanced.sample_weights is None else balanced.sample_weights[drawn]
+    counts = np.bincount(samples.labels[drawn], weights, len(samples.classes)).astype(np.float64)
+    return (counts if balanced.class_weights is None else counts * balanced.class_weights).tolist()
+
+
 def balance_told(balanced: Balance) -> list[str]:
     """What a person should know of it, in lines; nothing where every sample counts once."""
     account, lines = balanced.account, list[str]()

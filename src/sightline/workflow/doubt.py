@@ -23,9 +23,10 @@ from sightline.model.build import preferred_input
 from sightline.run import Run
 from sightline.workflow.environment import usable_device
 from sightline.workflow.evaluate import foreign, predicted
-from sightline.workflow.prepare import build_model, make_task
+from sightline.workflow.network import build_model
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders
+from sightline.workflow.tasks import make_task
 from sightline.workflow.trained import open_trained
 
 

@@ -18,6 +18,7 @@ from sightline.training.looking_back import explained
 from sightline.training.loop import train
 from sightline.training.parallel import whole
 from sightline.training.rollback import roll_back
+from sightline.training.usage import Usage, start_counting, usage_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
@@ -55,11 +56,14 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         content = _checkpoint(run, start_from, say)
         feed = Feed(prepared)
         job = make_job(prepared, run, feed)
+        job.tell = say.note
         if content is not None:
             restore(job, content)
         if job.state.step < job.plan.steps and not job.state.enough:
             with distributed.together("opening the data"):
                 feed.open(say)
+        begun = job.state.step
+        start_counting(job.plan.device)
         stop.training()
         position = content["records"] if content else 0
         told: Record | None = None
@@ -70,7 +74,7 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         ended = "patience" if job.state.enough else whole_run
         digest = weights_sha256(whole(job.built.module.state_dict()))
         if distributed.is_main():
-            _conclude(run, job, digest, ended)
+            _conclude(run, job, digest, ended, usage_of(job) if job.state.step > begun else None, say)
     return Trained(run, digest, job.state.step, ended)
 
 
@@ -194,9 +198,12 @@ def _chosen(checkpoints: Checkpoints, start_from: str | None, say: Say) -> Entry
     return good or last
 
 
-def _conclude(run: Run, job: Job, digest: str, ended: str) -> None:
+def _conclude(run: Run, job: Job, digest: str, ended: str, usage: Usage | None, say: Say) -> None:
     from sightline.evaluation.plots import draw_curves  # noqa: PLC0415  matplotlib is slow to import
 
+    if usage is not None:
+        say.note(usage.told())
+        run.note(memory=dataclasses.asdict(usage))
     draw_curves(run.read_records(), run.plots)
     run.note(
         state="interrupted" if ended.startswith("SIG") else "done",

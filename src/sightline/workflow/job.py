@@ -15,23 +15,25 @@ from sightline import distributed
 from sightline.config import RunConfig
 from sightline.data.loader import Batch, evaluation_pieces, training_pieces
 from sightline.data.mix import Mixing
-from sightline.data.order import batch_bounds, steps_per_epoch
+from sightline.data.order import batch_bounds
 from sightline.data.stream import in_line, stream_order
-from sightline.errors import ConfigError, ModelError
+from sightline.errors import ConfigError
 from sightline.evaluation.predict import loss_and_score
-from sightline.model.build import Built
-from sightline.model.freeze import backbone_of
 from sightline.records import Record
 from sightline.run import Run
 from sightline.sinks.console import ConsoleSink
 from sightline.sinks.jsonl import JsonlSink
 from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.config import TrainConfig
+from sightline.training.digests import Digests
 from sightline.training.ema import Ema
+from sightline.training.freezing import make_freezing
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan, Rollback
 from sightline.training.optimizers import make_optimizer
 from sightline.training.parallel import is_sharded, parallel_of
-from sightline.training.schedules import Clock, make_schedule, steps_of
+from sightline.training.schedules import Clock, clock_of, rate_of, steps_of
+from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
@@ -56,21 +58,17 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
 
     Raises:
         ConfigError: durations, device or schedule do not fit.
-        ModelError: a part of it shall be frozen and it has no head.
+        ModelError: its backbone shall be frozen and it has no head.
     """
     config, built = prepared.config, prepared.built
     train = config.train
     parallel = parallel_of(train.distributed, usable_device(train.device))
     device = parallel.devices[0]
-    ema = None if train.ema is None else Ema(built.module, train.ema)
-    for module in (built.module, *(() if ema is None else (ema.module,))):
-        parallel.place(module, LAYOUTS[train.layout])
     plan = make_plan(prepared, device)
-    if steps_of(train.freeze, plan.per_epoch, plan.steps) and not built.head:
-        raise ModelError(
-            "the head of this model is not known, so nothing would be left to train", where="train.freeze",
-            got=train.freeze, hint="remove train.freeze, or end the model with a torch.nn.Linear",
-        )  # fmt: skip
+    ema = None if train.ema is None else Ema(built.module, train.ema)
+    swa = _swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps))
+    for module in (built.module, *(own.module for own in (ema, swa) if own is not None)):
+        parallel.place(module, LAYOUTS[train.layout])
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
         plan=plan,
@@ -79,10 +77,12 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         optimizer=optimizer,
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         ema=ema,
+        swa=swa,
         checkpoints=Checkpoints(run.checkpoints),
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
         evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
         position=lambda: 0,
+        digests=Digests() if train.digests else None,
     )
 
 
@@ -90,19 +90,18 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
     """Durations in steps, the schedule, and what learns when."""
     config = prepared.config
     train, samples = config.train, len(training_part(prepared.samples, config))
-    per_epoch = steps_per_epoch(samples, int(train.batch_size))
-    steps = train.steps or int(train.epochs) * per_epoch
-    clock = Clock(per_epoch, steps_of(train.schedule.warmup, per_epoch, steps), steps)
+    clock = clock_of(train, samples)
+    per_epoch, steps = clock.per_epoch, clock.total
     mixing = _mixing(config, len(prepared.contract.classes))
     return Plan(
         seed=config.seed,
         steps=steps,
         per_epoch=per_epoch,
-        accumulate=train.accumulate,
-        lr=make_schedule(train.schedule, float(train.lr), clock),
+        accumulate=int(train.accumulate),
+        lr=rate_of(train, clock),
         lowering=_lowering(config, clock),
         clip=train.clip,
-        frozen=_frozen(prepared.built, steps_of(train.freeze, per_epoch, steps)),
+        frozen=make_freezing(prepared.built, train, clock).at,
         evaluate=max(1, steps_of(train.evaluate, per_epoch, steps)),
         save=max(1, steps_of(train.save, per_epoch, steps)),
         patience=None if train.patience is None else max(1, steps_of(train.patience, per_epoch, steps)),
@@ -110,16 +109,27 @@ def make_plan(prepared: Prepared, device: torch.device) -> Plan:
         rollback=_rollback(config),
         precision=train.precision,
         layout=train.layout,
+        compile=train.compile,
         device=device,
+        l1=train.l1,
+        orthogonal=train.orthogonal,
+        noise=train.noise,
+        sam=train.sam,
         mixing=mixing,
         mixed=_mixed_steps(config, samples, per_epoch, steps) if mixing is not None else 0,
     )
 
 
-def _frozen(built: Built, until: int) -> Callable[[int], frozenset[str]]:
-    """All but the head up to a step."""
-    backbone, nothing = backbone_of(built), frozenset[str]()
-    return lambda step: backbone if step < until else nothing
+def _swa(module: nn.Module, train: TrainConfig, clock: Clock) -> Swa | None:
+    if train.swa is None:
+        return None
+    length = clock.steps(train.swa, "train.swa")
+    if not 2 <= length <= clock.total:
+        raise ConfigError(
+            "an average of one is none" if length < 2 else "the average would begin before the run",
+            where="train.swa", got=f"{length} of {clock.total} steps", hint="set it to 25%, or to some epochs",
+        )  # fmt: skip
+    return Swa(module, clock.total - length)
 
 
 def _lowering(config: RunConfig, clock: Clock) -> Lowering | None:
@@ -163,7 +173,7 @@ def _mixed_steps(config: RunConfig, samples: int, per_epoch: int, steps: int) ->
             got=f"{config.data.mix_off_epochs} epochs without mixing, of {steps / per_epoch:g}",
             hint="set it lower, or leave out data.mixup and data.cutmix",
         )  # fmt: skip
-    smallest = samples // per_epoch // (distributed.world() * config.train.accumulate)
+    smallest = samples // per_epoch // (distributed.world() * int(config.train.accumulate))
     if smallest < 2:
         raise ConfigError(
             "a micro-batch of one image has none to mix it with", where="data.mixup, data.cutmix",
@@ -215,11 +225,12 @@ def _batches(prepared: Prepared, feed: Feed, plan: Plan, first: int, last: int) 
         last_step=last,
     )
     own = prepared.balance.sample_weights
-    weights = None if own is None else torch.from_numpy(own)
+    columns = {"weights": own, "answers": prepared.answers}
+    given = {name: torch.from_numpy(column) for name, column in columns.items() if column is not None}
     for place, batch in enumerate(feed.batches(feed.training(plan.device), pieces, plan.device)):
         step = first + place // plan.accumulate
         begin, end = batch_bounds(len(indices), batch_size, step % plan.per_epoch)
-        yield batch if weights is None else dataclasses.replace(batch, weights=weights[batch.indices]), end - begin
+        yield dataclasses.replace(batch, **{name: column[batch.indices] for name, column in given.items()}), end - begin
 
 
 def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[int], NDArray[np.int64]]:

@@ -1,16 +1,13 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from sightline import distributed, plug
+from sightline import plug
 from sightline.config import RunConfig
-from sightline.config_effect import on_a_cpu, refuse, without_validation
+from sightline.config_effect import once_settled, refuse, without_validation
 from sightline.config_file import dump, flat, resolve
 from sightline.data.augment.motion import contradictions
 from sightline.data.balance import SAMPLERS, Balance
@@ -18,29 +15,29 @@ from sightline.data.cache import Hashes, packed
 from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import derive_contract
-from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.read import read
 from sightline.data.samples import Samples
 from sightline.data.scan import Scan
 from sightline.data.split import apply_split, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
-from sightline.data.transforms import Evaluation, active_steps, make_transform
+from sightline.data.transforms import active_steps, make_transform
 from sightline.findings import Finding
-from sightline.machine import cores
-from sightline.model.build import Built, build, license_of, preferred_input, start_head_small
-from sightline.model.weights import load_weights
+from sightline.model.build import Built, preferred_input
 from sightline.run import Run
-from sightline.task.classification import TASKS
-from sightline.task.fit import refuse_unfit
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
+from sightline.training.forwards import Forwards
 from sightline.training.losses import make_loss
-from sightline.training.precision import Form, Wanted, choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.auto_feed import settle_cache, settle_workers
-from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, training_part
+from sightline.workflow.auto_form import settle_form, step_timer
+from sightline.workflow.balance import balance_of, balance_told, refuse_other_weights, shares_seen, training_part
+from sightline.workflow.distill import taught
 from sightline.workflow.divide import divide
 from sightline.workflow.intake import Intake, take_in
+from sightline.workflow.network import build_model, check_spread, refuse_absent_weights, refuse_probabilities
 from sightline.workflow.say import Say
+from sightline.workflow.tasks import tasks_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +55,9 @@ class Prepared:
     balance: Balance
     hashes: Hashes
     """Checksum of each sample."""
+    answers: NDArray[np.float32] | None = None
+    """What a teacher said about each sample, ``[samples, classes]``; ``None``: it is asked at each step, or there is
+    none."""
     facts: Scan | None = None
     """What was found out about each sample, where the run was prepared in this process."""
 
@@ -126,14 +126,21 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     indices = training_part(samples, settling.config)
     settling.choose_balance(samples.counts(indices))
     settling.choose_training(len(indices))
-    settled = settling.config.train
-    refuse(on_a_cpu() if settled.device == "cpu" and not settled.deterministic else [], settling.config, origins)
+    refuse(once_settled(settling.config), settling.config, origins)
     balanced = balance_of(samples, settling.config)
-    built, report = build_model(settling.config, contract, say)
-    task, judge = _tasks(settling.config, contract, balanced)
+    built, report = build_model(settling.config, contract, say, _prior(samples, settling.config, balanced))
+    forwards = Forwards(built.module, settling.config.train)
+    task, judge = tasks_of(settling.config, contract, balanced)
+    refuse_probabilities(built.module, settling.config, contract)
+    hashes = packed(facts.rows["sha256"])
+    lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
-    batch = _choose_form(settling, samples, contract, built, task)
-    settle_workers(settling, samples, contract, indices, _step_timer(settling.config, built, task, batch))
+    batch = settle_form(settling, samples, contract, built, lesson.task)
+    forwards.refuse_idle()
+    refuse(once_settled(settling.config), settling.config, origins)
+    if settling.config.model.init.check:
+        run.note(init_check=check_spread(built, task, batch, len(contract.classes), say))
+    settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, lesson.task, batch))
     settling.tell(say)
     for line in balance_told(balanced):
         say.detail(line)
@@ -150,8 +157,9 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared")
-    hashes = packed(facts.rows["sha256"])
-    return Prepared(settling.config, samples, contract, built, task, judge, balanced, hashes, facts)
+    return Prepared(
+        settling.config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers, facts
+    )
 
 
 def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
@@ -174,62 +182,25 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
-    torch.set_num_threads(int(config.train.threads))
+    compute_with(int(config.train.threads), config.train.precision)
     start = resolve(config, {"model.weights": "none"}) if begun else config
-    built, _ = build_model(start, contract, say)
+    built, _ = build_model(start, contract, say, _prior(samples, config, balanced))
+    Forwards(built.module, config.train)
     hashes = packed(read_split(run.split).sha256)
-    return Prepared(config, samples, contract, built, *_tasks(config, contract, balanced), balanced, hashes)
+    task, judge = tasks_of(config, contract, balanced)
+    lesson = taught(run, config, task, built, contract, samples, hashes, say)
+    return Prepared(config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers)
 
 
-def make_task(config: RunConfig, contract: Contract, class_weights: torch.Tensor | None = None) -> Task:
-    """The task that the settings name, with its loss; without class weights, as they are for training only."""
-    make = plug.resolve("task", config.task.name, TASKS, "task.name")
-    return make(contract, make_loss(config.train.loss, class_weights))
-
-
-def _tasks(config: RunConfig, contract: Contract, balanced: Balance) -> tuple[Task, Task]:
-    """What learns and what judges: one and the same where the classes weigh the same."""
-    own = balanced.class_weights
-    task = make_task(config, contract, None if own is None else torch.from_numpy(own).float())
-    refuse_unfit(
-        task,
-        classes=len(contract.classes),
-        loss=config.train.loss.name,
-        mixed=config.data.mixup > 0 or config.data.cutmix > 0,
-        weighted=balanced.sample_weights is not None,
-    )
-    return task, task if own is None else make_task(config, contract)
-
-
-def build_model(config: RunConfig, contract: Contract, say: Say) -> tuple[Built, dict[str, Any]]:
-    """The network with its starting weights, and an account of where they came from."""
-    torch.manual_seed(config.seed)
-    model = config.model
-    if model.weights == "hub":
-        say.note(f"fetching the published weights of {model.name}")
-    built = build(
-        model.name, len(contract.classes), contract.channels, dict(model.options),
-        size=contract.height, hub=model.weights == "hub",
-    )  # fmt: skip
-    if model.weights in ("none", "hub"):
-        source = "random" if model.weights == "none" else f"published weights of {model.name}"
-        license_name = license_of(model.name) if model.weights == "hub" else ""
-        if model.weights == "hub":
-            start_head_small(built)
-        if license_name:
-            say.note(f"weights: {source}, licence {license_name}")
-        return built, {"source": source, "license": license_name}
-    start_head_small(built)
-    report = load_weights(built.module, Path(model.weights))
-    for line in report.lines():
-        say.note(line)
-    return built, report.as_dict() | {"license": f"that of the file {Path(model.weights).name}"}
+def _prior(samples: Samples, config: RunConfig, balanced: Balance) -> list[float] | None:
+    return shares_seen(samples, config, balanced) if config.model.init.prior_bias else None
 
 
 def _refuse_unknown_names(config: RunConfig) -> None:
     """A misspelt model or missing file is found before a large data set is read."""
     if config.model.name != "auto":
         preferred_input(config.model.name)
+    refuse_absent_weights(config.model)
     make_loss(config.train.loss)
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
@@ -239,34 +210,3 @@ def _refuse_unknown_names(config: RunConfig) -> None:
 def _counted(samples: Samples) -> str:
     parts = ", ".join(f"{len(samples.part(name))} {name}" for name in ("train", "val", "test"))
     return f"{len(samples)} images in {len(samples.classes)} classes: {parts}"
-
-
-def _choose_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
-    """Measure threads, precision and layout where they are ``auto``; gives the batch that they were measured on."""
-    if settling.config.train.distributed.kind != "ddp":
-        settling.choose_form_unmeasured(cores() // distributed.local_world())
-    train = settling.config.train
-    indices = training_part(samples, settling.config)[: max(1, int(train.batch_size) // train.accumulate)]
-    pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
-    batch = next(load(pieces, [Piece(0, indices)], workers=0))
-    most = max(1, cores() // distributed.local_world())
-    if train.distributed.kind != "ddp":
-        torch.set_num_threads(int(train.threads))
-        return batch
-    wanted = Wanted(train.threads, train.precision, train.layout, most)
-    choice = choose(built, task, batch, torch.device(train.device), wanted)
-    reason = choice.reason
-    for name in ("threads", "precision", "layout"):
-        if getattr(train, name) == "auto":
-            settling.chose(f"train.{name}", getattr(choice.form, name), reason)
-            reason = "measured together"
-    return batch
-
-
-def _step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float] | None:
-    """Seconds of a training step on so many images, in the form that was chosen; none where it cannot be measured."""
-    train = config.train
-    if train.distributed.kind != "ddp":
-        return None
-    form = Form(int(train.threads), train.precision, train.layout)
-    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count

@@ -1,9 +1,7 @@
 """Train a run from the beginning, or go on with one that was interrupted."""
 
 import contextlib
-import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,10 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import Loaded, dump, load, load_resolved, refuse_useless, resolve
+from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
-from sightline.errors import ConfigError, SightlineError, TrainingError
+from sightline.errors import ConfigError, RunError, SightlineError, TrainingError
+from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.memory import keep_freed_memory
@@ -22,13 +21,14 @@ from sightline.workflow import environment
 from sightline.workflow.fit import Trained, fit, now
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
+from sightline.workflow.wishes import Settings, wished
 
 
 def train_run(
     data: str | Path | None,
     *,
     config: Path | None = None,
-    settings: Mapping[str, Any] | list[str] | None = None,
+    settings: Settings | None = None,
     run: Path | None = None,
     say: Say | None = None,
 ) -> Trained:
@@ -45,11 +45,11 @@ def train_run(
         SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
     """
     say = _speaker(say)
-    loaded = _loaded(data, config, settings)
+    loaded = wished(data, config, settings, "train")
     settled = _with_absolute_paths(loaded.config)
     if run is None and distributed.restarts()[1]:
         raise ConfigError("a run that torchrun may restart needs a folder of its own", hint="add --run DIR")
-    _meet(settled, fresh=True)
+    meet(settled, fresh=True)
     name = Path(settled.data.path).name.split(".")[0]
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     if _is_restart(folder):
@@ -85,13 +85,15 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use.
+        RunError: there is no run, or it is in use, or it is a soup of runs.
         CheckpointError: the checkpoint that was asked for is damaged, or all are.
         ChangedDataError: images are no longer what they were.
     """
     say = _speaker(say)
     here = Run.open(run)
-    _meet(load_resolved(here.config))
+    if "soup" in here.info():
+        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
+    meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
     with Stop() as stop, contextlib.ExitStack() as stack:
@@ -102,27 +104,17 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         return fit(here, say, stop, start_from)
 
 
-def _loaded(data: str | Path | None, config: Path | None, settings: Mapping[str, Any] | list[str] | None) -> Loaded:
-    """The settings as they were given."""
-    words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
-    if data is not None:
-        words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
-    loaded = load(config, words)
-    refuse_useless(loaded.config, loaded.origins)
-    if not loaded.config.data.path:
-        raise ConfigError("no data", where="DATA", hint="sightline train FOLDER, or data.path in the config file")
-    return loaded
-
-
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """The run must find its data and weights from any folder it is resumed in."""
     paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
     if config.data.cache not in ("auto", "on", "off"):
         paths["data.cache"] = config.data.cache
-    if config.model.weights not in ("auto", "none", "hub"):
+    if config.model.weights not in ("auto", "none", "hub") and not is_address(config.model.weights):
         paths["model.weights"] = config.model.weights
+    paths["train.distill.teacher"] = config.train.distill.teacher
+    if isinstance(config.model.weights_rules, str):
+        paths["model.weights_rules"] = config.model.weights_rules
+    paths["model.weights_classes"] = config.model.weights_classes
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
@@ -157,7 +149,13 @@ def _is_restart(folder: Path) -> bool:
     return here.config.is_file() and here.info().get("launch") in launches
 
 
-def _meet(config: RunConfig, *, fresh: bool = False) -> None:
+def meet(config: RunConfig, *, fresh: bool = False) -> None:
+    """Make the process ready to train on its device, and meet the other ranks.
+
+    Args:
+        config: the settings.
+        fresh: whether a run begins with it.
+    """
     keep_freed_memory()
     name, found = config.train.device, "cuda" if torch.cuda.is_available() else "cpu"
     device = environment.usable_device(found if name == "auto" else name)

@@ -12,13 +12,14 @@ from sightline.config import RunConfig
 from sightline.config_file import load_resolved
 from sightline.data.contract import Contract
 from sightline.errors import RunError
-from sightline.model.build import build
+from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
 from sightline.training.checkpoint import Checkpoints, weights_sha256
 from sightline.training.job import LAYOUTS
 from sightline.training.parallel import Parallel, parallel_of
-from sightline.workflow.prepare import make_task
+from sightline.workflow.tasks import make_task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,12 +57,11 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
         plug.search_in(Path(folder))
     config, contract = load_resolved(run.config), Contract.load(run.contract)
     content, name = _content(run, checkpoint)
-    options, size = dict(config.model.options), contract.height
-    built = build(config.model.name, len(contract.classes), contract.channels, options, size=size)
+    built = make_model(config.model, len(contract.classes), contract.channels, size=contract.height)
     built.module.load_state_dict(content["ema"] or content["model"])
     layout = LAYOUTS[config.train.layout]
     if config.train.threads != "auto":
-        torch.set_num_threads(min(config.train.threads, torch.get_num_threads()))
+        compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
     module, device = _placed(built.module, config, layout)
     return TrainedModel(run, config, contract, make_task(config, contract), module, device, layout, name, digest)

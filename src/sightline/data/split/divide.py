@@ -43,7 +43,8 @@ def split(
     """
     wanted, parts = parts_to_make(samples, val, test), samples.parts.copy()
     if not wanted:
-        return samples
+        parts[parts == UNASSIGNED] = TRAIN
+        return dataclasses.replace(samples, parts=parts)
     parts[parts == TRAIN] = UNASSIGNED
     free = np.flatnonzero(parts == UNASSIGNED)
     _require_rest(wanted, len(free))

@@ -20,12 +20,26 @@ _COLUMNS = {
 }
 
 
-def training_section(records: Sequence[dict[str, Any]], least_loss: float = 0.0) -> str:
+_MEMORY = {
+    "weights": "Weights",
+    "gradients": "Gradients",
+    "optimizer": "State of the optimizer",
+    "average": "Average of the weights",
+    "activations": "Activations of a micro-batch, kept for the backward pass",
+    "peak": "At the peak, everything included",
+    "reserved": "Held of the GPU at the peak",
+}
+
+
+def training_section(
+    records: Sequence[dict[str, Any]], least_loss: float = 0.0, memory: dict[str, Any] | None = None
+) -> str:
     """Loss, accuracy and learning rate over the epochs.
 
     Args:
         records: as in ``records.jsonl``.
         least_loss: loss of perfect answers, where smoothed labels keep it above zero.
+        memory: bytes that the training took, and for what.
     """
     charts = charts_of(records)
     if not charts:
@@ -35,7 +49,10 @@ def training_section(records: Sequence[dict[str, Any]], least_loss: float = 0.0)
     if least_loss:
         lead += f" Labels are smoothed, so that perfect answers have a loss of {least_loss:.3f} and not of 0."
     return section(
-        "training", "Training", lead, f'<div class="charts">{drawn}</div>{_numbers(records)}{_notes(records)}'
+        "training",
+        "Training",
+        lead,
+        f'<div class="charts">{drawn}</div>{_numbers(records)}{_memory(memory or {})}{_notes(records)}',
     )
 
 
@@ -62,6 +79,14 @@ def _numbers(records: Sequence[dict[str, Any]]) -> str:
     note = f" (every {every}th of {len(rows)})" if every > 1 else ""
     listed = table(head, cells, numbers=range(len(head)), label="Figures at each evaluation")
     return f"<details><summary>The numbers behind the curves{note}</summary>{listed}</details>"
+
+
+def _memory(memory: dict[str, Any]) -> str:
+    rows = [[words, f"{memory[key] / 2**20:,.1f} MiB"] for key, words in _MEMORY.items() if memory.get(key)]
+    if not rows:
+        return ""
+    listed = table(["Memory for", "Size"], rows, numbers=[1], label="Memory of the training")
+    return f"<details><summary>Memory</summary>{listed}</details>"
 
 
 def _notes(records: Sequence[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""What a rule about settings without effect is made of."""
+"""A setting that does nothing beside the others."""
 
 import dataclasses
 from collections.abc import Callable

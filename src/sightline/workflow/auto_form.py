@@ -1,0 +1,59 @@
+"""How steps are computed, where it is ``auto``: by measuring this network on this machine."""
+
+from collections.abc import Callable
+
+import torch
+
+from sightline import distributed
+from sightline.config import RunConfig
+from sightline.data.contract import Contract
+from sightline.data.loader import Batch, Piece, Pieces, load
+from sightline.data.samples import Samples
+from sightline.data.transforms import Evaluation
+from sightline.machine import cores
+from sightline.model.build import Built
+from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
+from sightline.training.budget import Demand, fit
+from sightline.training.precision import Form, Wanted, choose, seconds_of_step
+from sightline.workflow.auto import Settling
+from sightline.workflow.balance import training_part
+
+
+def settle_form(settling: Settling, samples: Samples, contract: Contract, built: Built, task: Task) -> Batch:
+    """Threads, precision, layout and micro-batches where they are ``auto``; gives the batch they were measured on."""
+    if settling.config.train.distributed.kind != "ddp":
+        settling.choose_form_unmeasured(max(1, cores() // distributed.local_world()))
+    train, parts = settling.config.train, settling.config.train.accumulate
+    count = -(-int(train.batch_size) // distributed.world())
+    indices = training_part(samples, settling.config)[: max(1, count // (1 if parts == "auto" else parts))]
+    pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
+    batch = next(load(pieces, [Piece(0, indices)], workers=0))
+    if train.distributed.kind != "ddp":
+        compute_with(int(train.threads), train.precision)
+        return batch
+    most = max(1, cores() // distributed.local_world())
+    wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
+    device = torch.device(train.device)
+    choice = choose(built, task, batch, device, wanted)
+    reason = choice.reason
+    for name in ("threads", "precision", "layout"):
+        if getattr(train, name) == "auto":
+            settling.chose(f"train.{name}", getattr(choice.form, name), reason)
+            reason = "measured together"
+    if parts == "auto" or train.memory != "auto":
+        gib = None if train.memory == "auto" else train.memory
+        demand = Demand(count, gib, None if parts == "auto" else parts)
+        fitting = fit(built, task, batch, device, choice.form, demand)
+        if parts == "auto":
+            settling.chose("train.accumulate", fitting.accumulate, fitting.reason)
+    return batch
+
+
+def step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float] | None:
+    """Seconds of a training step on so many images, in the form that was chosen; none where it cannot be measured."""
+    train = config.train
+    if train.distributed.kind != "ddp":
+        return None
+    form = Form(int(train.threads), train.precision, train.layout)
+    return lambda count: seconds_of_step(built, task, batch, torch.device(train.device), form) * count
