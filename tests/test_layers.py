@@ -83,7 +83,7 @@ def allowed(module: str, target: str) -> bool:
         return True
     if there == "cli":
         return here in MAY_IMPORT_CLI
-    if here in BORDER and target.endswith(".config"):
+    if here in BORDER and target.endswith((".config", ".choices")):
         return True  # the configuration is composed of the stages' own
     permitted = MAY_IMPORT[here]
     return permitted is None or there in permitted or target.removeprefix("sightline.") in permitted

@@ -3,8 +3,6 @@
 from sightline.config import RunConfig
 from sightline.config_useless import Useless
 
-_WHOLE = ("swa", "sam.rho", "orthogonal", "noise.weights", "noise.gradients", "compile", "digests")
-
 
 def _stops(config: RunConfig) -> bool:
     return config.train.non_finite.then == "stop"
@@ -23,21 +21,31 @@ ALONE = (
         "only layers are spread over devices",
         "remove it, or set train.distributed.kind=layers",
     ),
-    *(
-        Useless(
-            f"train.{name}",
-            lambda config: config.train.distributed.kind in ("fsdp", "hybrid"),
-            "it looks at whole tensors, and each process has a shard of them",
-            "remove it, or set train.distributed.kind=ddp",
-            "cannot be had",
-        )
-        for name in _WHOLE
-    ),
     Useless(
         "train.device",
         lambda config: config.train.distributed.kind == "layers" and config.train.device != "auto",
         "layers go to train.distributed.devices",
         "remove it",
+    ),
+    Useless(
+        "train.compile",
+        lambda config: config.train.distributed.kind != "ddp" and config.train.compile != "off",
+        "kernels are made for a network that lies whole on one device",
+        "remove it, or set train.distributed.kind=ddp",
+        "cannot be had with a divided network",
+    ),
+    Useless(
+        "train.memory",
+        lambda config: config.train.distributed.kind != "ddp",
+        "a divided network is not measured",
+        "remove it, and set train.accumulate",
+    ),
+    Useless(
+        "train.sam.rho",
+        lambda config: config.train.distributed.kind == "layers" and config.train.sam.rho > 0,
+        "the way uphill goes through all layers at once, and they are on several devices",
+        "remove it, or set train.distributed.kind=fsdp",
+        "cannot be had with layers on devices",
     ),
     *(
         Useless(

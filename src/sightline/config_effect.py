@@ -15,7 +15,7 @@ from sightline.config_schema import all_settings
 from sightline.config_useless import Useless
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
-from sightline.training.config import SHAPED_BY, TAKEN
+from sightline.training.choices import SHAPED_BY, TAKEN
 
 
 def _all_fractions(config: RunConfig) -> bool:

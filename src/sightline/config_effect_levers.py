@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sightline.config import RunConfig
 from sightline.config_useless import Useless
-from sightline.training.config import DECAYS
+from sightline.training.choices import DECAYS
 
 _IMPOSSIBLE = "cannot be had"
 

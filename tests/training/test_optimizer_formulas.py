@@ -7,7 +7,8 @@ import torch
 
 from sightline.errors import ConfigError
 from sightline.model.build import Built, build
-from sightline.training.config import TAKEN, OptimizerConfig, TrainConfig
+from sightline.training.choices import TAKEN
+from sightline.training.config import OptimizerConfig, TrainConfig
 from sightline.training.optimizer_kinds import KINDS
 from sightline.training.optimizers import make_optimizer, outer_parameters, parameter_groups
 

@@ -8,7 +8,8 @@ import torch
 from sightline.errors import PlugError
 from sightline.model.build import build
 from sightline.model.freeze import backbone_of, set_frozen
-from sightline.training.config import TAKEN, OptimizerConfig, TrainConfig
+from sightline.training.choices import TAKEN
+from sightline.training.config import OptimizerConfig, TrainConfig
 from sightline.training.optimizer_kinds import KINDS
 from sightline.training.optimizers import make_optimizer, parameter_groups, set_lr
 

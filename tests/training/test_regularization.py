@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sightline.model.build import build
-from sightline.training.config import DECAYS, OptimizerConfig, TrainConfig
+from sightline.training.choices import DECAYS
+from sightline.training.config import OptimizerConfig, TrainConfig
 from sightline.training.optimizer_kinds import KINDS
 from sightline.training.optimizers import make_optimizer
 from small_training import apart, train_small, weights_of, write_pictures

@@ -42,10 +42,10 @@ def conclude(work: "Callable[[], Trained]") -> None:
 
     try:
         trained = work()
-    except Terminated:
+    except Terminated as ended:
         if distributed.is_main():
             click.echo("ended by SIGTERM before the first step; nothing that was trained is lost", err=True)
-            click.echo("next: the same command, or sightline resume RUN where the run folder has settings", err=True)
+            click.echo(f"next: {f'sightline resume {ended.folder}' if ended.folder else 'the same command'}", err=True)
         return
     folder = trained.run.folder
     if distributed.is_main():

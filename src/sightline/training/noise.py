@@ -7,6 +7,7 @@ import torch
 
 from sightline.data.order import stream_key
 from sightline.training.job import Job
+from sightline.training.parallel import like, whole_shape
 
 _INPUTS, _WEIGHTS, _GRADIENTS = ((1 << 40) + place for place in range(3))
 """Streams of their own, beside those of ranks and micro-batches."""
@@ -41,7 +42,7 @@ def noisy_weights(job: Job, step: int) -> Generator[None]:
     random = torch.Generator(job.plan.device).manual_seed(stream_key(job.plan.seed, step, _WEIGHTS))
     with torch.no_grad():
         for one in own:
-            one.add_(torch.empty_like(one).normal_(generator=random), alpha=std)
+            one.add_(_normal(one, random), alpha=std)
     try:
         yield
     finally:
@@ -62,4 +63,11 @@ def add_gradient_noise(job: Job, step: int) -> None:
     random = torch.Generator(job.plan.device).manual_seed(stream_key(job.plan.seed, step, _GRADIENTS))
     for one in job.built.module.parameters():
         if one.grad is not None:
-            one.grad.add_(torch.empty_like(one.grad).normal_(generator=random), alpha=std)
+            one.grad.add_(_normal(one.grad, random), alpha=std)
+
+
+def _normal(other: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Normal noise of the shape of another tensor; of a shard, the part of what one process would draw."""
+    layout = torch.preserve_format if other.device == random.device else torch.contiguous_format
+    drawn = torch.empty_like(whole_shape(other), device=random.device, memory_format=layout).normal_(generator=random)
+    return like(drawn.to(other.device), other)

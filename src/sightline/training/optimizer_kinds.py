@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from sightline.errors import ConfigError, did_you_mean
-from sightline.training.config import DECAYS, TAKEN, OptimizerConfig
+from sightline.training.choices import DECAYS, TAKEN
+from sightline.training.config import OptimizerConfig
 from sightline.training.ranger import Ranger
 
 Groups = list[dict[str, Any]]

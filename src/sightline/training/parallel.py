@@ -104,6 +104,11 @@ def like(value: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return distribute_tensor(value.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
 
 
+def whole_shape(value: torch.Tensor) -> torch.Tensor:
+    """A tensor without memory of the shape, type and strides of a whole one."""
+    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
+
+
 def own_part(value: torch.Tensor) -> torch.Tensor:
     """What of a tensor lies on this rank."""
     return value.to_local() if isinstance(value, DTensor) else value

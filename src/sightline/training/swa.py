@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from sightline.training.parallel import own_part
+
 
 class Swa:
     """Keeps the mean of the weights after every step from ``start`` on (Izmailov et al. 2018, who take one an epoch).
@@ -25,6 +27,6 @@ class Swa:
             return
         for own, new in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
             if own.dtype.is_floating_point:
-                own.lerp_(new, 1 / (step - self.start + 1))
+                own_part(own).lerp_(own_part(new), 1 / (step - self.start + 1))
             else:
                 own.copy_(new)

@@ -11,7 +11,9 @@ from torch import nn
 from sightline import distributed
 from sightline.training.gradients import add_gradients
 from sightline.training.job import Job
+from sightline.training.noise import noisy_weights
 from sightline.training.parallel import is_sharded, own_part, whole
+from sightline.training.sharpness import add_uphill_gradients
 
 LATE = "which had turned in a step before"
 _BACKWARD = "the gradient at the output of"
@@ -30,8 +32,9 @@ def first_turned(job: Job, step: int) -> str:
     if not told:
         job.optimizer.zero_grad(set_to_none=True)
         seen: list[str] = []
-        with _watched(job.built.module, seen), torch.compiler.set_stance("force_eager"):
-            sums = add_gradients(job, job.built.module, job.batches(step, step + 1), step)
+        compute = add_uphill_gradients if job.plan.sam.rho else add_gradients
+        with _watched(job.built.module, seen), torch.compiler.set_stance("force_eager"), noisy_weights(job, step):
+            sums = compute(job, job.built.module, job.batches(step, step + 1), step)
         if not _finite(sums.totals[0]) and (not seen or seen[0].startswith(_BACKWARD)):
             seen.insert(0, "the loss itself, of finite outputs of the network")
         gradients = _gradients(job.built.module)  # every rank takes part, whatever it has seen

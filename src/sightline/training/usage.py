@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sightline.training.job import Job
+from sightline.training.parallel import own_part
 
 
 @dataclasses.dataclass
@@ -104,8 +105,8 @@ def usage_of(job: Job) -> Usage:
 
 
 def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
-    """Bytes of the elements of some tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    """Bytes of the elements of some tensors; of shards, those that lie here."""
+    return sum(own.numel() * own.element_size() for own in map(own_part, tensors))
 
 
 def _as_it_is(tensor: torch.Tensor) -> torch.Tensor:

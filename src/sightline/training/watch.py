@@ -22,10 +22,13 @@ class Watch:
         self.first_bad = torch.zeros((), dtype=torch.int64, device=job.plan.device)
         self.every = 1 if job.closely or job.plan.device.type == "cpu" else _LOOK_EVERY
 
-    def see(self, loss: torch.Tensor) -> None:
-        """Look at the loss of the step that is being computed, or remember to. Its weights are those before it."""
+    def see(self, totals: torch.Tensor) -> None:
+        """Look at the loss, the first of the totals, of the step that is being computed, or remember to.
+
+        The weights are those before the step.
+        """
         step = self.job.state.step + 1
-        bad = ~torch.isfinite(loss) & (self.first_bad == 0)
+        bad = ~torch.isfinite(totals[0]) & (self.first_bad == 0)
         self.first_bad = torch.where(bad, step, self.first_bad)
         if step % self.every == 0:
             found = int(self.first_bad.item())

@@ -17,7 +17,7 @@ from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.data.outputs import TASK_OF, Kind
 from sightline.model.build import MODELS
-from sightline.training.config import DECAYS
+from sightline.training.choices import DECAYS
 from sightline.training.optimizer_kinds import KINDS
 from sightline.workflow.network import settings_of_run
 from sightline.workflow.say import Say
@@ -133,10 +133,15 @@ class Settling:
             self.chose("train.schedule.warmup", "30%" if rises else "5%", reason)
 
     def choose_form_unmeasured(self, most_threads: int) -> None:
-        """Threads, precision and layout of a network that no single device may hold, so that none can be measured."""
+        """Threads, precision, layout and micro-batches of a network that no single device may hold to measure it."""
         train, reason = self.config.train, "a divided network is not measured"
         bf16 = train.device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
-        forms = {"threads": max(1, most_threads), "precision": "bf16" if bf16 else "fp32", "layout": "contiguous"}
+        forms = {
+            "threads": most_threads,
+            "precision": "bf16" if bf16 else "fp32",
+            "layout": "contiguous",
+            "accumulate": 1,
+        }
         for name, value in forms.items():
             if getattr(train, name) == "auto":
                 self.chose(f"train.{name}", value, reason)

@@ -13,6 +13,7 @@ from sightline.data.transforms import Evaluation
 from sightline.machine import cores
 from sightline.model.build import Built
 from sightline.task.task import Task
+from sightline.training.arithmetic import compute_with
 from sightline.training.budget import Demand, fit
 from sightline.training.losses import of_batch
 from sightline.training.precision import Form, Wanted, choose, seconds_of_step
@@ -54,7 +55,7 @@ def _unmeasured(settling: Settling, batch: Batch) -> Batch:
     settling.choose_form_unmeasured(cores() // distributed.local_world())
     if settling.config.train.accumulate == "auto":
         settling.chose("train.accumulate", 1, "a divided network is not measured")
-    torch.set_num_threads(int(settling.config.train.threads))
+    compute_with(int(settling.config.train.threads), settling.config.train.precision)
     return batch
 
 

@@ -18,7 +18,7 @@ from sightline.training.looking_back import explained
 from sightline.training.loop import train
 from sightline.training.parallel import whole
 from sightline.training.rollback import roll_back
-from sightline.training.usage import start_counting, usage_of
+from sightline.training.usage import Usage, start_counting, usage_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
@@ -74,11 +74,7 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         ended = "patience" if job.state.enough else whole_run
         digest = weights_sha256(whole(job.built.module.state_dict()))
         if distributed.is_main():
-            if job.state.step > begun:
-                usage = usage_of(job)
-                say.note(usage.told())
-                run.note(memory=dataclasses.asdict(usage))
-            _conclude(run, job, digest, ended)
+            _conclude(run, job, digest, ended, usage_of(job) if job.state.step > begun else None, say)
     return Trained(run, digest, job.state.step, ended)
 
 
@@ -202,9 +198,12 @@ def _chosen(checkpoints: Checkpoints, start_from: str | None, say: Say) -> Entry
     return good or last
 
 
-def _conclude(run: Run, job: Job, digest: str, ended: str) -> None:
+def _conclude(run: Run, job: Job, digest: str, ended: str, usage: Usage | None, say: Say) -> None:
     from sightline.evaluation.plots import draw_curves  # noqa: PLC0415  matplotlib is slow to import
 
+    if usage is not None:
+        say.note(usage.told())
+        run.note(memory=dataclasses.asdict(usage))
     draw_curves(run.read_records(), run.plots)
     run.note(
         state="interrupted" if ended.startswith("SIG") else "done",

@@ -64,10 +64,11 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     train = config.train
     parallel = parallel_of(train.distributed, usable_device(train.device))
     device = parallel.devices[0]
-    ema = None if train.ema is None else Ema(built.module, train.ema)
-    for module in (built.module, *(() if ema is None else (ema.module,))):
-        parallel.place(module, LAYOUTS[train.layout])
     plan = make_plan(prepared, device)
+    ema = None if train.ema is None else Ema(built.module, train.ema)
+    swa = _swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps))
+    for module in (built.module, *(own.module for own in (ema, swa) if own is not None)):
+        parallel.place(module, LAYOUTS[train.layout])
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
         plan=plan,
@@ -76,7 +77,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         optimizer=optimizer,
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         ema=ema,
-        swa=_swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps)),
+        swa=swa,
         checkpoints=Checkpoints(run.checkpoints),
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
         evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,

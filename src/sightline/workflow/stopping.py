@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -10,7 +11,15 @@ from sightline import distributed
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came while nothing was trained yet. Like Ctrl-C it passes every handler of errors."""
+    """SIGTERM came while nothing was trained yet. Like Ctrl-C it passes every handler of errors.
+
+    Args:
+        folder: of the run, where there is one to resume.
+    """
+
+    def __init__(self, folder: Path | None):
+        super().__init__()
+        self.folder = folder
 
 
 class Stop:
@@ -24,6 +33,7 @@ class Stop:
         self.reason = ""
         self.before: dict[int, Any] = {}
         self.started = False
+        self.folder: Path | None = None
 
     def __call__(self) -> bool:
         """Whether the training shall end."""
@@ -56,5 +66,5 @@ class Stop:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         if not self.started:
-            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated(self.folder)
         self.reason = self.reason or signal.Signals(number).name

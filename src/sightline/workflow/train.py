@@ -66,6 +66,7 @@ def train_run(
                     # The settings come last: a folder that has them is a run, and one that was killed before is none.
                     here.note(state="created", origins=loaded.origins, **_provenance(config))
                     dump(settled, loaded.origins, here.config)
+            stop.folder = folder
             return fit(here, say, stop)
         except TrainingError:
             raise
@@ -99,6 +100,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         with distributed.together("opening the run"):
             if distributed.is_main():
                 stack.enter_context(here.locked())
+        stop.folder = run
         return fit(here, say, stop, start_from)
 
 
@@ -148,7 +150,12 @@ def _is_restart(folder: Path) -> bool:
 
 
 def meet(config: RunConfig, *, fresh: bool = False) -> None:
-    """Make the process ready to train on its device, and meet the other ranks."""
+    """Make the process ready to train on its device, and meet the other ranks.
+
+    Args:
+        config: the settings.
+        fresh: whether a run begins with it.
+    """
     keep_freed_memory()
     name, found = config.train.device, "cuda" if torch.cuda.is_available() else "cpu"
     device = environment.usable_device(found if name == "auto" else name)
