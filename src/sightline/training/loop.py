@@ -60,7 +60,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         with noisy_weights(job, step):
             sums = (add_uphill_gradients if plan.sam.rho else add_gradients)(job, model, batches, step)
         totals = distributed.summed(sums.totals)
-        watch.see(totals[0])
+        watch.see(totals)
 
         # Unscale, penalize, clip, disturb, step, average.
         norm = None
