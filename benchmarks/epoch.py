@@ -6,7 +6,8 @@ random weights, no evaluation. timm's train.py is a script and not in the wheel:
 functions (create_dataset, create_loader with its prefetcher, create_optimizer_v2, its loss and schedule).
 
 - ``timm``: float32, contiguous, as many threads as torch takes. It counts as 1.0.
-- ``equal``: ours with the same settings, decoding each image each time.
+- ``equal``: ours with the same precision, layout, threads and workers, decoding each image each time. What no setting
+  decides is as ever: freed memory is kept (mallopt), and threads spin for a moment only.
 - ``auto``: ours as ``sightline train`` does it: precision, layout and threads are measured, pixels are kept.
 
 Each has ``--workers`` workers. Every measurement is a fresh process of ``--epochs`` epochs, of which the first is not
@@ -81,7 +82,7 @@ def some(source: Path, folder: Path, count: int) -> Path:
 
 def alone(folder: Path, contestant: str, model: str) -> dict[str, Any]:
     """One contestant in a process of its own; ours with the environment that the command line sets."""
-    spins = {"GOMP_SPINCOUNT": "10000"} if contestant == "auto" and "OMP_WAIT_POLICY" not in os.environ else {}
+    spins = {"GOMP_SPINCOUNT": "10000"} if contestant != "timm" and "OMP_WAIT_POLICY" not in os.environ else {}
     command = [sys.executable, sys.argv[0], str(folder), *sys.argv[2:], "--one", contestant, model]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | spins)
     return json.loads(done.stdout.splitlines()[-1])
@@ -138,7 +139,6 @@ def ours(chosen: argparse.Namespace, contestant: str, model: str, after: Callabl
             "train.precision": "fp32", "train.layout": "contiguous", "train.threads": torch.get_num_threads(),
             "data.cache": "off", "data.workers": chosen.workers, "train.accumulate": 1,
         }  # fmt: skip
-        workflow.keep_freed_memory = lambda: None
     loop = workflow.train
 
     def told(*arguments: Any) -> Iterator[Any]:

@@ -85,6 +85,16 @@ def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any]
                 yield count
 
 
+def uint8_batches(count: int, side: int, steps: int) -> Batches:
+    """The same uint8 images over and over, scaled by timm's PrefetchLoader as its loader's batches are."""
+    from timm.data.loader import PrefetchLoader
+
+    pixels = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)
+    batch = (pixels, torch.randint(0, CLASSES, (count,)))
+    loader: Any = [batch] * steps
+    return lambda: iter(PrefetchLoader(loader, device=torch.device("cpu")))
+
+
 def task_of(side: int) -> Any:
     """Classification with the same smoothing."""
     from sightline.data.contract import Contract
@@ -108,10 +118,11 @@ def job_of(built: Any, task: Any, form: Any, steps: int, folder: Path) -> Any:
     from sightline.training.schedules import Clock, make_schedule
 
     config = TrainConfig(optimizer=OptimizerConfig(name="sgd", momentum=MOMENTUM))
+    nothing = frozenset[str]()
     rate = make_schedule(config.schedule, RATE, Clock(steps, 0, steps))
     plan = Plan(
         seed=0, steps=steps, per_epoch=steps, accumulate=1, lr=rate,
-        clip=None, frozen=lambda _: frozenset[str](), evaluate=steps + 1, save=steps + 1, patience=None,
+        clip=None, frozen=lambda _: nothing, evaluate=steps + 1, save=steps + 1, patience=None,
         precision=form.precision, layout=form.layout, device=torch.device("cpu"),
     )  # fmt: skip
     return Job(

@@ -5,9 +5,9 @@ momentum, smoothed labels, random weights. timm's train.py is a script and not i
 from timm's functions, as its defaults have it.
 
 - ``timm``: float32, contiguous, as many threads as torch takes. It counts as 1.0.
-- ``equal``: ours with the same settings. Scaling uint8 images is part of the step; timm's are scaled already.
-- ``auto``: ours as ``sightline train`` does it: freed memory is kept, threads spin for a moment, and threads, precision
-  and layout are measured first (that is not counted).
+- ``equal``: ours with the same precision, layout and number of threads. Of either, scaling uint8 images is part of the
+  step. What no setting decides is as ever: freed memory is kept (mallopt), and threads spin for a moment only.
+- ``auto``: ours as ``sightline train`` does it: threads, precision and layout are measured first (that is not counted).
 
 Every measurement is a fresh process; the contestants take turns, so that a slow moment of the machine hits all of them.
 Counted are images per second of the clock and of the processors, median of the steps after ``--warm``. Printed are
@@ -79,7 +79,7 @@ def compared(model: str, repeats: int) -> dict[str, list[dict[str, Any]]]:
 
 def alone(contestant: str, model: str) -> dict[str, Any]:
     """One contestant in a process of its own; ours with the environment that the command line sets."""
-    spins = {"GOMP_SPINCOUNT": "10000"} if contestant == "auto" and "OMP_WAIT_POLICY" not in os.environ else {}
+    spins = {"GOMP_SPINCOUNT": "10000"} if contestant != "timm" and "OMP_WAIT_POLICY" not in os.environ else {}
     command = [sys.executable, *sys.argv, "--one", contestant, model]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | spins)
     return json.loads(done.stdout.splitlines()[-1])
@@ -92,17 +92,15 @@ def measured(chosen: argparse.Namespace, contestant: str, model: str) -> dict[st
 
     steps, cores = chosen.warm + chosen.steps, len(os.sched_getaffinity(0))
     if contestant == "timm":
-        inputs = torch.randn(chosen.batch, 3, chosen.side, chosen.side)
-        targets = torch.randint(0, them.CLASSES, (chosen.batch,))
-        made = them.timm_steps(model, lambda: iter([(inputs, targets)] * steps), them.CLASSES, steps)
+        batches = them.uint8_batches(chosen.batch, chosen.side, steps)
+        made = them.timm_steps(model, batches, them.CLASSES, steps)
     else:
-        if contestant == "auto":
-            from sightline.training.memory import keep_freed_memory
+        from sightline.training.memory import keep_freed_memory
 
-            keep_freed_memory()
-            settings: dict[str, Any] = dict.fromkeys(("threads", "precision", "layout"), "auto")
-        else:
-            settings = {"threads": torch.get_num_threads(), "precision": "fp32", "layout": "contiguous"}
+        keep_freed_memory()
+        settings: dict[str, Any] = {"threads": torch.get_num_threads(), "precision": "fp32", "layout": "contiguous"}
+        if contestant == "auto":
+            settings = dict.fromkeys(settings, "auto")
         made = them.our_steps(model, chosen.side, chosen.batch, steps, settings | {"cores": cores})
     clock, processor = list[float](), list[float]()
     marks = (time.perf_counter(), time.process_time())

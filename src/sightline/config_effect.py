@@ -79,7 +79,7 @@ USELESS = (
     *DISTILL_ROWS,
     *MODEL_ROWS,
     *LEVERS,
-    *(Useless(*row) for row in SPEED),
+    *SPEED,
     *ALONE,
     Useless(
         "train.deterministic",

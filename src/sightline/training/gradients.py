@@ -18,7 +18,7 @@ from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS, Job
 from sightline.training.losses import of_batch
 from sightline.training.noise import noisy_inputs
-from sightline.training.shortage import is_out_of_memory
+from sightline.training.shortage import Buffers, is_out_of_memory
 from sightline.training.usage import first_counted
 from sightline.training.wrap import without_sync
 
@@ -48,15 +48,14 @@ def add_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Batch, int
         OutOfMemoryError: one image is too much, or there are several ranks.
     """
     taken, notes = _Taken(batches, job.plan.accumulate), list[str]()
-    buffers = list(job.built.module.buffers())
-    before = [buffer.clone() for buffer in buffers]
+    if job.buffers is None:
+        job.buffers = Buffers(job.built.module)
+    job.buffers.remember()
     while (totals := _attempt(job, model, taken, step)) is None:
         # Nothing of the failed attempt may remain: neither gradients nor what it held, nor what it did to statistics.
         for parameter in job.built.module.parameters():
             parameter.grad = None
-        with torch.no_grad():
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
+        job.buffers.restore()
         notes.append(_divide(job, taken, step))
         gc.collect()
         if job.plan.device.type == "cuda":
@@ -99,6 +98,13 @@ class _Taken:
         return self.kept[place]
 
 
+def _seed(key: int, device: torch.device) -> None:
+    """What ``torch.manual_seed`` does, on the devices that are used: it takes a millisecond where there is no GPU."""
+    torch.default_generator.manual_seed(key)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(key)
+
+
 def _part(batch: Batch, piece: int, number: int) -> Batch:
     """Every so manieth sample, as ``training_pieces`` deals them out."""
     return dataclasses.replace(batch, **{k: v[piece::number] for k, v in vars(batch).items() if v is not None})
@@ -112,7 +118,7 @@ def _attempt(job: Job, model: nn.Module, taken: _Taken, step: int) -> torch.Tens
     totals = torch.zeros(2, device=job.plan.device)
     for micro, batch, last in taken.pieces(job.state.pieces):
         key = stream_key(job.plan.seed, step, distributed.rank(), micro)
-        torch.manual_seed(key)
+        _seed(key, job.plan.device)
         try:
             with without_sync(model, not last):
                 with first_counted(job):

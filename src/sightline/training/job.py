@@ -17,6 +17,7 @@ from sightline.training.config import NoiseConfig, SamConfig
 from sightline.training.digests import Digests
 from sightline.training.ema import Ema
 from sightline.training.parallel import like, whole
+from sightline.training.shortage import Buffers
 from sightline.training.swa import Swa
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -133,6 +134,8 @@ class Job:
     """Whether to look at every step's loss and gradients, at the price of waiting for the device."""
     digests: Digests | None = None
     """Takes fingerprints of each step, where they are wanted."""
+    buffers: Buffers | None = None
+    """What the buffers of the network were before a step, which begins anew where memory runs out."""
     kept: int | None = None
     """Bytes that the first forward pass of this process kept for the backward pass."""
     tell: Callable[[str], None] = lambda _: None

@@ -53,7 +53,8 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         if plan.frozen(step) is not frozen:
             frozen = plan.frozen(step)
             model = wrapped(job, frozen)
-        training_mode(job.built, frozen)
+        if not job.built.module.training:  # after an evaluation
+            training_mode(job.built, frozen)
 
         # Micro-batches: forward under autocast, scaled backward; at noisy weights or uphill where that is wanted.
         with noisy_weights(job, step):
@@ -79,8 +80,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         state.step = step + 1
         values = {"loss": totals[0] / sums.count, job.task.figure: totals[1] / sums.count, "lr": lr}
         values |= {"images": sums.count, "seconds": round(time.perf_counter() - last, 6), "wait": round(sums.waited, 6)}
-        values |= {} if job.digests is None else job.digests.told(job.built.module)
-        yield _record(job, "step", values if norm is None else values | {"grad_norm": norm})
+        yield _record(job, "step", values | ({} if norm is None else {"grad_norm": norm}) | _digests(job))
         for text in sums.notes:
             yield _record(job, "note", {"text": text})
 
@@ -104,6 +104,10 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
 
 def _record(job: Job, kind: Any, values: dict[str, Any]) -> Record:
     return Record(kind=kind, step=job.state.step, epoch=job.state.step / job.plan.per_epoch, values=values)
+
+
+def _digests(job: Job) -> dict[str, str]:
+    return {} if job.digests is None else job.digests.told(job.built.module)
 
 
 def _evaluated(job: Job, evaluate: Callable[[nn.Module], dict[str, float]]) -> tuple[Record, bool]:

@@ -1,5 +1,6 @@
 """Sharpness-aware minimization: the gradient at the worst point nearby."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -32,11 +33,11 @@ def add_uphill_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Bat
         for one, way in zip(learning, ascent(learning, job.plan.sam.rho, job.plan.sam.adaptive), strict=True):
             one.add_(way)
             one.grad = None
-    add_gradients(job, model, iter(own), step)
+    again = add_gradients(job, model, iter(own), step)
     with torch.no_grad():
         for one, value in [*zip(learning, before, strict=True), *buffers]:
             one.copy_(value)
-    return sums
+    return dataclasses.replace(sums, notes=[*sums.notes, *again.notes])
 
 
 def ascent(parameters: Sequence[nn.Parameter], rho: float, adaptive: bool) -> list[torch.Tensor]:

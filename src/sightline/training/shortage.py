@@ -1,6 +1,7 @@
-"""Running out of memory: how it looks."""
+"""Running out of memory: how it looks, and what it must not leave behind."""
 
 import torch
+from torch import nn
 
 _WORDS = (
     "out of memory",
@@ -16,3 +17,33 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+
+
+class Buffers:
+    """The buffers of a network, such as batch statistics, and what they were before a step.
+
+    Args:
+        module: the network; which of its parts have buffers is looked up once.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.owners = [part for part in module.modules() if any(True for _ in part.buffers(recurse=False))]
+        self.own: list[torch.Tensor] = []
+        self.before: list[torch.Tensor] = []
+
+    def remember(self) -> None:
+        """Keep the values of now."""
+        self.own = [buffer for part in self.owners for buffer in part.buffers(recurse=False)]
+        if [one.shape for one in self.before] != [one.shape for one in self.own]:
+            self.before = [torch.empty_like(buffer) for buffer in self.own]
+        _copy(self.own, self.before)
+
+    def restore(self) -> None:
+        """Give the buffers the values that were kept."""
+        _copy(self.before, self.own)
+
+
+@torch.no_grad()
+def _copy(values: list[torch.Tensor], into: list[torch.Tensor]) -> None:
+    if values:
+        torch._foreach_copy_(into, values)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  one call, not one for each

@@ -6,20 +6,21 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sightline import distributed
-from sightline.model.freeze import set_frozen
+from sightline.model.freeze import set_frozen, training_mode
 from sightline.training.compiling import Compiled
 from sightline.training.job import Job
 from sightline.training.parallel import is_sharded
 
 
 def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
-    """The network to call in training. Which parameters learn is fixed at wrapping.
+    """The network to call in training, in training mode. Which parameters learn is fixed at wrapping.
 
     Args:
         job: its network is wrapped.
         frozen: names of the parameters that do not learn.
     """
     set_frozen(job.built, frozen)
+    training_mode(job.built, frozen)
     module = job.built.module
     if job.plan.compile != "off":
         module = Compiled(module, job.plan.compile, job.tell)
