@@ -140,7 +140,8 @@ def test_what_is_too_rare_is_divided_with_the_rest_and_refused_nowhere():
     targets[:12, 0] = 1
     parted = split(made("labels", targets), val=0.2, test=0.2, seed=0)
     assert min(len(parted.part(part)) for part in ("val", "test")) >= 5
-    assert with_strata(made("numbers", np.ones((9, 1)), classes=("x",)), 3).classes == ("stratum 0",)
+    one = with_strata(made("numbers", np.ones((9, 1)), classes=("x",)), 3, np.arange(2, 9))
+    assert one.classes == ("stratum 0",) and one.labels.tolist() == [-1, -1, *[0] * 7]
 
 
 def test_weights_of_labels_are_how_many_more_images_lack_them():

@@ -49,7 +49,7 @@ def split(
     parts[parts == TRAIN] = UNASSIGNED
     free = np.flatnonzero(parts == UNASSIGNED)
     _require_rest(wanted, len(free))
-    own, samples = samples, with_strata(samples, len(wanted) + 1)
+    own, samples = samples, with_strata(samples, len(wanted) + 1, free)
     counts = samples.counts(free)
     _require_enough(samples, counts, len(wanted))
     units = np.arange(len(samples), dtype=np.int32) if units is None else units
@@ -100,7 +100,7 @@ def fold_parts(
             got=", ".join(PARTS[part] for part in np.unique(samples.parts) if part >= 0),
             hint="give the images without their parts: a CSV without the split column, or one folder of class folders",
         )
-    own, samples = samples, with_strata(samples, folds)
+    own, samples = samples, with_strata(samples, folds, np.arange(len(samples)))
     counts = samples.counts()
     small = [f"{samples.classes[c]} ({counts[c]})" for c in np.flatnonzero((counts > 0) & (counts < folds))]
     if small:

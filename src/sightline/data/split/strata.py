@@ -11,7 +11,7 @@ _BINS = 10
 """Most ranges that numbers are divided into."""
 
 
-def with_strata(samples: Samples, needed: int) -> Samples:
+def with_strata(samples: Samples, needed: int, free: NDArray[np.int64]) -> Samples:
     """The samples with one class each, so that every part gets about the same share of it.
 
     An image counts for its set of labels, and where too few images have the same one, for the rarest of its labels:
@@ -22,17 +22,21 @@ def with_strata(samples: Samples, needed: int) -> Samples:
     Args:
         samples: of any kind; those of one class an image stay as they are.
         needed: images that a class must have.
+        free: places of the samples to divide; the others get no class.
     """
     if samples.targets is None:
         return samples
-    codes = _sets(samples.targets, needed) if samples.kind == "labels" else _ranges(samples.targets[:, 0], needed)
+    targets = samples.targets[free]
+    codes = _sets(targets, needed) if samples.kind == "labels" else _ranges(targets[:, 0], needed)
     counts = np.bincount(codes)
     codes = np.where(counts[codes] >= needed, codes, len(counts))
     if 0 < (codes == len(counts)).sum() < needed:
         codes[codes == len(counts)] = int(counts.argmax())
     names, codes = np.unique(codes, return_inverse=True)
+    labels = np.full(len(samples), -1, np.int32)
+    labels[free] = codes
     return dataclasses.replace(
-        samples, kind="class", targets=None, labels=codes.astype(np.int32),
+        samples, kind="class", targets=None, labels=labels,
         classes=tuple(f"stratum {name}" for name in names),
     )  # fmt: skip
 
