@@ -1,10 +1,12 @@
 """Training on a GPU: ``python benchmarks/gpu_training.py FOLDER [--model resnet50] [--batch 128] [--repeats 3]``.
 
-Trains a network from random weights at 224 pixels on photos in class folders, in fp32, bf16 and fp16, and in bf16 with
-operations that need not give the same bits. Beside it ``timm``: its network, its loader with prefetcher and its
-optimizer in a plain loop, channels last, under the same autocast. Every measurement is a fresh process; the contestants
-take turns. Printed are images per second from step 20 to the last, everything included, the most memory that was taken
-on the GPU, whether the weights of all repeats were equal, and whether those of a run that went on from step 80 were.
+Trains a network from random weights at 224 pixels on photos in class folders, in fp32, tf32, bf16 and fp16, and in bf16
+with operations that need not give the same bits. Beside it ``timm``: its network, its loader with prefetcher and its
+optimizer in a plain loop, channels last, under the same autocast; without one torch rounds its convolutions to TF32, as
+ours does in tf32 and not in fp32. Every measurement is a fresh process; the contestants take turns. Printed are images
+per second from step 20 to the last, everything included, the most memory that was taken on the GPU, the share of the
+time that the loop waited for batches, whether the weights of all repeats were equal, and whether those of a run that
+went on from step 80 were.
 """
 
 import argparse
@@ -22,6 +24,7 @@ CONTESTANTS = {
     "timm fp32": ("timm", "fp32", True),
     "timm bf16": ("timm", "bf16", True),
     "fp32": ("ours", "fp32", True),
+    "tf32": ("ours", "tf32", True),
     "bf16": ("ours", "bf16", True),
     "fp16": ("ours", "fp16", True),
     "bf16, not deterministic": ("ours", "bf16", False),
@@ -61,9 +64,10 @@ def main() -> None:
         equal = "" if "weights" not in rows[0] else f"{len({row['weights'] for row in rows})} different weights"
         resumed = "" if not equal else f", resumed: {sum(row['weights'] == row['resumed'] for row in rows)} equal"
         memory = statistics.median(row["MB"] for row in rows)
+        waits = f"  {100 * statistics.median(row['waits'] for row in rows):.1f} % waiting" if equal else ""
         print(
             f"{name:<26}{middle:>7.0f} ({speeds[0]:.0f} to {speeds[-1]:.0f}) images/s  {middle / first:.2f}"
-            f"  {memory:>7.0f} MB  {equal}{resumed}"
+            f"  {memory:>7.0f} MB{waits}  {equal}{resumed}"
         )
 
 
@@ -88,13 +92,13 @@ def ours(chosen: argparse.Namespace, precision: str, exact: bool) -> dict[str, A
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         trained = sightline.train(chosen.images, run=Path(folder) / "run", settings=settings)
-        steps = [record for record in trained.run.read_records() if record.kind == "step" and record.step > WARM]
-        steps = [record for record in steps if record.step not in (41, 81)]  # beside them a checkpoint was written
-        images, seconds = (sum(record.values[key] for record in steps) for key in ("images", "seconds"))
+        steps = [record for record in trained.run.read_records() if record["kind"] == "step" and record["step"] > WARM]
+        steps = [record for record in steps if record["step"] not in (41, 81)]  # beside them a checkpoint was written
+        images, seconds, waited = (sum(one[key] for one in steps) for key in ("images", "seconds", "wait"))
         memory = torch.cuda.max_memory_allocated() / 2**20
         again = sightline.resume(trained.run.folder, start_from="step-00000080.pt")
         sums = {"weights": trained.weights_sha256, "resumed": again.weights_sha256}
-    return {"images/s": images / seconds, "MB": memory} | sums
+    return {"images/s": images / seconds, "MB": memory, "waits": waited / seconds} | sums
 
 
 def timm_loop(chosen: argparse.Namespace, precision: str) -> dict[str, Any]:

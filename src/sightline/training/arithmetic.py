@@ -18,9 +18,8 @@ def compute_with(threads: int, precision: str) -> None:
     so that its float32 on a GPU is none; here it is one. https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     torch.set_num_threads(threads)
-    way = "tf32" if precision == "tf32" else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = way
-    # By its older name: torch.export reads the flag by that, and refuses one that was set by the newer.
+    # By their older names: torch.export still asks by those, and refuses to go on where both kinds were used.
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 

@@ -31,7 +31,7 @@ class Digests:
         """After the backward pass of a step, before anything is done to the gradients."""
         found: dict[str, str] = {}
         for place, batch in enumerate(batches):
-            named = {"pixels": batch.pixels, "targets": batch.targets, "weights": batch.weights}
+            named = {key: getattr(batch, key) for key in ("pixels", "targets", "weights", "answers")}
             found |= {f"{key} of micro-batch {place}": _of(value) for key, value in named.items() if value is not None}
         gradients = {name: _of(parameter.grad) for name, parameter in module.named_parameters()}
         self._step = {"batch": found, "gradients": gradients}

@@ -30,7 +30,7 @@ class Usage:
     optimizer: int
     """State of the optimizer, such as momenta."""
     average: int
-    """The moving average of the weights; 0 without one."""
+    """Averages of the weights; 0 without one."""
     activations: int
     """What the forward pass of one micro-batch kept for the backward pass, the first of this process; 0: not known."""
     peak: int
@@ -97,7 +97,7 @@ def usage_of(job: Job) -> Usage:
         weights=bytes_of(parameters),
         gradients=bytes_of(parameter for parameter in parameters if parameter.requires_grad),
         optimizer=bytes_of(value for value in states if isinstance(value, torch.Tensor)),
-        average=0 if job.ema is None else bytes_of(job.ema.module.parameters()),
+        average=sum(bytes_of(own.module.parameters()) for own in (job.ema, job.swa) if own is not None),
         activations=job.kept or 0,
         peak=torch.cuda.max_memory_allocated(device) if on_gpu else _peak_of_process(),
         reserved=torch.cuda.max_memory_reserved(device) if on_gpu else None,
