@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import runpy
 import sys
 import tempfile
 from multiprocessing.process import BaseProcess
@@ -16,7 +17,7 @@ class Ranks:
     """The processes of one start of the command line, and what each has said.
 
     Args:
-        arguments: of the command line, the same for all.
+        arguments: of the command line, the same for all; or a Python file that they all run.
         world: how many.
         rendezvous: where they meet; missing: at a file of their own.
         own: environment of a rank, by its number; ``None`` for all.
@@ -82,7 +83,7 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], folder: str, o
     sys.argv = ["sightline", *arguments]
     code = 0
     try:
-        main()
+        runpy.run_path(arguments[0]) if arguments[0].endswith(".py") else main()
     except SystemExit as end:
         code = int(end.code or 0)
     with contextlib.suppress(OSError):

@@ -6,9 +6,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, Le, Lt
 
 from sightline.training.config_parts import (
-    DECAYS,
-    SHAPED_BY,
-    TAKEN,
     Decay,
     DistillConfig,
     DistributedConfig,
@@ -32,9 +29,6 @@ from sightline.training.config_parts import (
 )
 
 __all__ = [
-    "DECAYS",
-    "SHAPED_BY",
-    "TAKEN",
     "Decay",
     "DistillConfig",
     "DistributedConfig",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from sightline.errors import ConfigError, did_you_mean
 from sightline.training.choices import DECAYS, TAKEN
@@ -128,7 +129,7 @@ def made(name: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Opti
     given |= {key: own[key] for key in TAKEN[name]}
     if kind.decoupled:
         given[kind.decoupled] = decoupled
-    if kind.fused and _can_fuse(groups):
+    if kind.fused and _can_fuse(name, groups):
         given["fused"] = True
     try:
         return make(groups, **given)
@@ -145,7 +146,9 @@ def options_of(make: Callable[..., torch.optim.Optimizer]) -> list[str]:
     return sorted(name for name in names if name not in (*_SETTLED, *_INNER))
 
 
-def _can_fuse(groups: Groups) -> bool:
-    """Torch has the fused forms for floating-point parameters on these devices."""
+def _can_fuse(name: str, groups: Groups) -> bool:
+    """Torch has the fused forms for floating-point parameters on these devices; that of adagrad takes no shards."""
     parameters = [parameter for group in groups for parameter in group["params"]]
+    if name == "adagrad" and any(isinstance(parameter, DTensor) for parameter in parameters):
+        return False
     return all(parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda") for parameter in parameters)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sightline.training.job import Job
-from sightline.training.parallel import own_part
+from sightline.training.parallel import is_sharded, own_part
 
 
 @dataclasses.dataclass
@@ -71,7 +71,7 @@ def counting(module: nn.Module) -> Generator[Kept]:
 @contextlib.contextmanager
 def first_counted(job: Job) -> Generator[None]:
     """Count what the first forward pass of this process keeps; later ones run without that."""
-    if job.kept is not None or job.plan.compile != "off":
+    if job.kept is not None or job.plan.compile != "off" or is_sharded(job.built.module):
         yield
         return
     with counting(job.built.module) as kept:

@@ -10,6 +10,7 @@ from sightline.data.contract import Contract
 from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.samples import Samples
 from sightline.data.transforms import Evaluation
+from sightline.errors import ModelError
 from sightline.machine import cores
 from sightline.model.build import Built
 from sightline.task.task import Task
@@ -31,6 +32,7 @@ def settle_form(settling: Settling, samples: Samples, contract: Contract, built:
     pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
     if train.distributed.kind != "ddp":
+        _go_through(built, task, batch)
         return _unmeasured(settling, batch)
     most = max(1, cores() // distributed.local_world())
     wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
@@ -57,6 +59,25 @@ def _unmeasured(settling: Settling, batch: Batch) -> Batch:
         settling.chose("train.accumulate", 1, "a divided network is not measured")
     compute_with(int(settling.config.train.threads), settling.config.train.precision)
     return batch
+
+
+@torch.no_grad()
+def _go_through(built: Built, task: Task, batch: Batch) -> None:
+    """Two images through the whole network, on the CPU: it is known then that it takes them, and what it calls.
+
+    Raises:
+        ModelError: it does not take them.
+    """
+    device = torch.device("cpu")
+    try:
+        built.module.eval()(task.inputs(batch.pixels[:2], device, torch.contiguous_format))
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError) as error:
+        _, height, width, channels = batch.pixels.shape
+        raise ModelError(
+            f"the model does not take images of {height} x {width} x {channels}",
+            where="model.name, data.image_size", got=f"{type(error).__name__}: {error}".split("\n")[0],
+            hint="try another data.image_size",
+        ) from error  # fmt: skip
 
 
 def step_timer(config: RunConfig, built: Built, task: Task, batch: Batch) -> Callable[[int], float] | None:
