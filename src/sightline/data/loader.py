@@ -41,10 +41,10 @@ class Batch:
     """int64 ``[n]``: place of the sample."""
     weights: torch.Tensor | None = None
     """float32 ``[n]``: weight of the sample in the loss; ``None``: all weigh 1."""
-    answers: torch.Tensor | None = None
-    """float32 ``[n, classes]``: what a teacher said about the originals; ``None``: nobody asked."""
     unfinished: torch.Tensor | None = None
     """float32 ``[n, k]``: what is still to be done to the images on the device; ``None``: nothing."""
+    answers: torch.Tensor | None = None
+    """float32 ``[n, classes]``: what a teacher said about the originals; ``None``: nobody asked."""
 
 
 @dataclasses.dataclass(frozen=True)
