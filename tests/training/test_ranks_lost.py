@@ -143,8 +143,10 @@ def test_a_rank_that_nobody_meets_says_so(tmp_path: Path, pictures: Path):
     for place in ("", "tcp://127.0.0.1:29411"):
         ranks = Ranks("train", str(pictures), "--run", "run", *words(), world=1, rendezvous=place, own=own)
         assert ranks.wait() == [1]
-        assert "error: another rank ended or does not answer (rank 0 of 2)" in ranks.told()
-        assert "Traceback" not in ranks.told() and not (tmp_path / "run").exists()
+        told = ranks.told()  # which of the two waits ends first is a matter of moments
+        lost = ("another rank ended or does not answer", "the other ranks did not come")
+        assert any(f"error: {words} (rank 0 of 2)" in told for words in lost)
+        assert "Traceback" not in told and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
