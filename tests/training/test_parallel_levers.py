@@ -55,6 +55,6 @@ def test_every_lever_gives_shards_the_weights_of_one_process(tmp_path: Path, mon
         for alone, together in zip(timeless(Path("alone") / name), timeless(Path("ranks") / name), strict=True):
             for key in {"loss", "val_loss"} & set(alone):
                 assert together[key] == pytest.approx(alone[key], abs=2e-4), (name, alone, together)
-    # Muon computes its directions in bfloat16; lion takes the sign of sums whose order differs, 2e-3 apart in each step.
+    # Muon computes its directions in bfloat16; lion takes the sign of sums, whose order differs: 2e-3 a step.
     allowed = {"muon": 2e-3, "lion": 8e-3}
     assert {name: value for name, value in off.items() if value > allowed.get(name, 1e-4)} == {}
