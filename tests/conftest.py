@@ -5,7 +5,7 @@ import os
 import signal
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["SIGHTLINE_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_run_in_the_checkout() -> Iterator[None]:
+    """A test that forgets to say where its run goes is found, not the one that trips over it."""
+    was_there = (Path.cwd() / "runs").exists()
+    yield
+    assert was_there or not (Path.cwd() / "runs").exists(), "this test wrote into the folder the tests are run from"
 
 
 def write_image(path: Path, size: tuple[int, int] = (32, 24)) -> Path:
