@@ -7,6 +7,7 @@ from sklearn.metrics import mean_squared_log_error
 from torch.nn import functional
 from torchvision import ops
 
+from oracles import same
 from sightline.config_loss import LOSS_TAKES
 from sightline.errors import ConfigError, PlugError
 from sightline.training.boxes import BOX_LOSSES
@@ -29,9 +30,8 @@ def made(name, kind="class", weights=None, **changes):
 def test_hinge_is_torchs_multi_margin_loss(margin, power):
     ours = made("hinge", margin=margin, power=power)(LOGITS, CLASSES)
     wide = 1.0 if margin is None else margin
-    torch.testing.assert_close(
-        ours, functional.multi_margin_loss(LOGITS, CLASSES, p=power, margin=wide, reduction="none")
-    )
+    theirs = functional.multi_margin_loss(LOGITS, CLASSES, p=power, margin=wide, reduction="none")
+    same("loss", "hinge", "`multi_margin_loss` of torch", ours, theirs)
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -52,21 +52,23 @@ def test_bce_of_classes_is_torchs_against_smoothed_targets(smoothing, summed):
     targets = torch.full((9, 5), smoothing / 5, dtype=torch.float64)
     targets[torch.arange(9), CLASSES] = 1 - smoothing + smoothing / 5
     each = functional.binary_cross_entropy_with_logits(LOGITS, targets, reduction="none")
-    torch.testing.assert_close(ours, each.sum(1) if summed else each.mean(1))
+    theirs = each.sum(1) if summed else each.mean(1)
+    same("loss", "bce", "`binary_cross_entropy_with_logits` of torch", ours, theirs)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_bce_of_labels_is_torchs_with_positive_weights_and_without_smoothing(weights):
     ours = made("bce", "labels", weights)(LOGITS, LABELS)
     theirs = functional.binary_cross_entropy_with_logits(LOGITS, LABELS, pos_weight=weights, reduction="none")
-    torch.testing.assert_close(ours, theirs.mean(1))
+    same("loss", "bce (multilabel)", "`binary_cross_entropy_with_logits` of torch", ours, theirs.mean(1))
     torch.testing.assert_close(made("bce", "labels", weights, sum_classes=True)(LOGITS, LABELS), theirs.sum(1))
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_focal_of_labels_is_torchvisions(gamma):
     ours = made("focal", "labels", gamma=gamma)(LOGITS, LABELS)
-    torch.testing.assert_close(ours, ops.sigmoid_focal_loss(LOGITS, LABELS, alpha=-1, gamma=gamma).mean(1))
+    theirs = ops.sigmoid_focal_loss(LOGITS, LABELS, alpha=-1, gamma=gamma).mean(1)
+    same("loss", "focal (multilabel)", "`sigmoid_focal_loss` of torchvision", ours, theirs)
 
 
 def by_hand(logits, classes, margin):
@@ -89,7 +91,7 @@ def test_triplet_is_the_formula_beside_cross_entropy(margin):
     loss = made("triplet", margin=margin, weight=2.5, label_smoothing=0.1)
     entropy = functional.cross_entropy(LOGITS, classes, reduction="none", label_smoothing=0.1)
     hard = torch.from_numpy(by_hand(LOGITS, classes.tolist(), margin))
-    torch.testing.assert_close(loss(LOGITS, classes), entropy + 2.5 * hard)
+    same("loss", "triplet", "each anchor by hand, in float64", loss(LOGITS, classes), entropy + 2.5 * hard)
     assert hard[-1] == 0
     assert of_batch(loss)
     torch.testing.assert_close(judging(loss)(LOGITS, classes), entropy)
@@ -113,16 +115,16 @@ def test_a_weighed_triplet_is_still_one_of_whole_batches():
 )
 def test_losses_of_numbers_are_torchs(name, theirs):
     changes = {"delta": 0.7} if name == "huber" else {}
-    torch.testing.assert_close(
-        made(name, "numbers", **changes)(LOGITS, NUMBERS), theirs(LOGITS, NUMBERS, reduction="none").mean(1)
-    )
+    ours, wanted = made(name, "numbers", **changes)(LOGITS, NUMBERS), theirs(LOGITS, NUMBERS, reduction="none").mean(1)
+    same("loss", name, f"`{'l1' if name == 'mae' else name}_loss` of torch", ours, wanted)
 
 
 def test_msle_is_scikit_learns_and_draws_back_what_is_below_zero():
     outputs = LOGITS.abs().requires_grad_(True)
     ours = made("msle", "numbers")(outputs, NUMBERS)
     theirs = [mean_squared_log_error(NUMBERS[row], LOGITS[row].abs()) for row in range(9)]
-    np.testing.assert_allclose(ours.detach(), theirs, rtol=1e-12)
+    oracle = "`mean_squared_log_error` of scikit-learn"
+    same("loss", "msle", oracle, ours.detach(), torch.tensor(theirs, dtype=torch.float64), rtol=1e-12, atol=0)
     below = torch.tensor([[-3.0]], requires_grad=True)
     (slope,) = torch.autograd.grad(made("msle", "numbers")(below, torch.tensor([[2.0]])).sum(), below)
     assert slope.item() < 0
@@ -146,7 +148,7 @@ def boxes(count=200):
 def test_losses_of_boxes_are_torchvisions(name, theirs):
     ours, other = boxes().requires_grad_(True), boxes().flip(0)
     found, wanted = BOX_LOSSES[name](ours, other), theirs(ours, other)
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    same("boxes", name, "torchvision", found.detach(), wanted.detach(), rtol=1e-5, atol=1e-6)
     slopes = [torch.autograd.grad(values.sum(), ours, retain_graph=True)[0] for values in (found, wanted)]
     torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from oracles import same
 from sightline.data.contract import Contract
 from sightline.data.mix import Mixing, draw, mixed
 from sightline.task.classification import Classification
@@ -97,7 +98,7 @@ def test_class_weights_are_those_of_torch(shares):
         targets = torch.rand(N, CLASSES, generator=torch.Generator().manual_seed(3)).softmax(dim=1)
     ours = make_loss(LossConfig(label_smoothing=0.0), CLASS_WEIGHTS)(logits, targets)
     theirs = nn.CrossEntropyLoss(weight=CLASS_WEIGHTS, reduction="none")(logits, targets)
-    torch.testing.assert_close(ours, theirs)
+    same("loss", "cross_entropy", "`CrossEntropyLoss` of torch", ours, theirs)
 
 
 def test_a_heavy_class_does_not_become_the_best_answer_to_images_of_the_others():
@@ -126,7 +127,7 @@ def test_focal_is_that_of_the_paper_and_cross_entropy_where_gamma_is_zero():
     true = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
     weights = CLASS_WEIGHTS.double()
     focal = make_loss(LossConfig(name="focal", label_smoothing=0.0, gamma=2.0), weights)(logits, targets)
-    torch.testing.assert_close(focal, -weights[targets] * (1 - true) ** 2 * true.log())
+    same("loss", "focal", "the formula of Lin et al. 2017", focal, -weights[targets] * (1 - true) ** 2 * true.log())
     flat = make_loss(LossConfig(name="focal", gamma=0.0), weights)(logits, targets)
     torch.testing.assert_close(flat, make_loss(LossConfig(), weights)(logits, targets))
 

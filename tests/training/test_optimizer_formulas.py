@@ -1,10 +1,12 @@
 """Optimizers that torch does not have, against their formulas, and what each does by itself."""
 
 import copy
+import itertools
 
 import pytest
 import torch
 
+from oracles import same
 from sightline.errors import ConfigError
 from sightline.model.build import Built, build
 from sightline.training.choices import TAKEN
@@ -86,21 +88,24 @@ def radam(weight, rate, decay, belief=False, eps=1e-8, slow=None, every=6):
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 def test_lion_is_its_formula(decay):
-    torch.testing.assert_close(stepped_on_line("lion", decay), lion(Line().weight.detach(), 0.01, decay))
+    expected = lion(Line().weight.detach(), 0.01, decay)
+    same("optimizer", "lion", "the formula of Chen et al. 2023, seven steps", stepped_on_line("lion", decay), expected)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 def test_adabelief_is_its_formula(decay):
     expected = radam(Line().weight.detach(), 0.01, decay, belief=True, eps=1e-16, every=0)
-    torch.testing.assert_close(stepped_on_line("adabelief", decay), expected, rtol=1e-6, atol=1e-9)
+    oracle = "the formula of Zhuang et al. 2020, seven steps"
+    same("optimizer", "adabelief", oracle, stepped_on_line("adabelief", decay), expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 def test_ranger_is_rectified_adam_that_looks_ahead(decay):
     expected = radam(Line().weight.detach(), 0.01, decay, every=6)
-    torch.testing.assert_close(stepped_on_line("ranger", decay), expected, rtol=1e-6, atol=1e-9)
+    oracle = "the formulas of Liu et al. 2020 and Zhang et al. 2019, seven steps"
+    same("optimizer", "ranger", oracle, stepped_on_line("ranger", decay), expected, rtol=1e-6, atol=1e-9)
     every = radam(Line().weight.detach(), 0.01, decay, every=2)
-    torch.testing.assert_close(stepped_on_line("ranger", decay, k=2), every, rtol=1e-6, atol=1e-9)
+    same("optimizer", "ranger", oracle, stepped_on_line("ranger", decay, k=2), every, rtol=1e-6, atol=1e-9)
 
 
 def test_muon_leaves_all_but_hidden_matrices_to_adamw():
@@ -136,6 +141,28 @@ def test_muon_moves_a_hidden_matrix_equally_far_in_all_directions():
     assert sizes[-2] > 0.5 * sizes[0]
     slopes = torch.linalg.svdvals(module[1].weight.grad)
     assert slopes[-2] < 0.2 * slopes[0]
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 8), (8, 16)])
+def test_muon_of_a_hidden_matrix_is_torchs(shape, nesterov):
+    """Torch's has the coefficients of the first publication only, and takes no filters."""
+    torch.manual_seed(0)
+    sizes = [8, shape[1], shape[0], 2]
+    module = torch.nn.Sequential(*(torch.nn.Linear(*pair) for pair in itertools.pairwise(sizes)))
+    built = Built(module=module, depth={}, head=frozenset({"2.weight"}))
+    config = OptimizerConfig(name="muon", nesterov=nesterov, options={"ns_coefficients": "original"})
+    ours, weight = make_optimizer(built, TrainConfig(optimizer=config), 0.01, 0.1), module[1].weight
+    twin = torch.nn.Parameter(weight.detach().clone())
+    theirs = torch.optim.Muon([twin], 0.01, 0.1, 0.95, nesterov=nesterov, adjust_lr_fn="match_rms_adamw")
+    for _ in range(5):
+        for parameter in module.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        twin.grad = weight.grad.clone()
+        ours.step()
+        theirs.step()
+    oracle = "torch's own, five steps of a matrix, with the coefficients that torch has"
+    same("optimizer", "muon", oracle, weight.detach(), twin.detach(), rtol=0, atol=0)
 
 
 def test_the_first_layer_of_a_transformer_is_its_patches():
