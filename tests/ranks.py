@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 import tempfile
+import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -58,7 +59,35 @@ class Ranks:
 
     def out(self, rank: int = 0) -> str:
         """What a rank wrote to stdout."""
-        return (self.folder / f"{rank}.out").read_text()
+        path = self.folder / f"{rank}.out"
+        return path.read_text() if path.exists() else ""
+
+
+class Alone(Ranks):
+    """The command line as a process of its own, in the working folder; ``environment`` goes over that of the test."""
+
+    def __init__(self, *arguments: str, **environment: str):
+        super().__init__(*arguments, world=1, own={None: environment})
+
+    @property
+    def process(self) -> BaseProcess:
+        return self.processes[0]
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def end(self) -> int | None:
+        """Its exit code, once it has one."""
+        return self.wait()[0]
+
+    def wait_for(self, line: str, seconds: float = 60) -> None:
+        """Until it has written this line to stdout."""
+        until = time.monotonic() + seconds
+        while line not in self.out().splitlines():
+            assert self.process.is_alive() and time.monotonic() < until, self.told()
+            time.sleep(0.01)
 
 
 def on_ranks(*arguments: str, world: int, **more: str) -> Ranks:

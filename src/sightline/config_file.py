@@ -6,9 +6,10 @@ fault is told at once, with its place, what was got and what would be accepted.
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,10 @@ def resolve(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
         ConfigError: a path is unknown or a value is not accepted.
     """
     reading = _Reading()
-    reading.table(flat(config), lambda key: (key, "default"))
+    tables = {key: value for key, value in flat(config).items() if all_settings()[key].takes(dict)}
+    reading.table(tables, lambda key: (key, "default"))  # a change may be about one of their entries
     reading.table(changes, lambda key: (key, "auto"))
-    return reading.checked()
+    return reading.checked(dataclasses.asdict(config))
 
 
 def flat(config: RunConfig) -> dict[str, Any]:
@@ -183,13 +185,13 @@ class _Reading:
                 self.table(value or {}, source, done, f"{key}.")
             elif key in all_groups():
                 self.faults.append(not_a_group(key, value, where))
-            elif key in done or any(other.startswith(f"{key}.") for other in done):
+            elif key in done:
                 self.faults.append(ConfigError(f"{key} is given twice", where=where, hint="give it once"))
             elif key in all_settings():
                 self.given[key] = given
-                done.add(key)
+                done.update(_with_those_around(key))
             elif self.entry(key, given):
-                done.add(key)
+                done.update(_with_those_around(key))
             else:
                 self.faults.append(unknown_setting(key, where))
 
@@ -203,9 +205,9 @@ class _Reading:
         self.given[owner.key] = dataclasses.replace(given, value=value)
         return True
 
-    def checked(self) -> RunConfig:
-        """The configuration, or every fault at once."""
-        tree: dict[str, Any] = {}
+    def checked(self, tree: dict[str, Any] | None = None) -> RunConfig:
+        """The configuration, or every fault at once; ``tree`` has values that were checked before."""
+        tree = {} if tree is None else tree
         for key, given in self.given.items():
             value, problem = _prepared(all_settings()[key], given.value)
             faults = [] if problem or key not in CHECKS else CHECKS[key](value, given.where)
@@ -241,6 +243,11 @@ class _Reading:
 def _one_line(text: str) -> str:
     """A text as a comment can hold it: on one line, without characters that YAML forbids."""
     return " ".join("".join(c for c in word if c.isprintable()) for word in text.split())
+
+
+def _with_those_around(key: str) -> Iterator[str]:
+    """A path and every path that leads to it: whoever gives one of these later gives this one twice."""
+    return itertools.accumulate(key.split("."), "{}.{}".format)
 
 
 def _table_around(key: str) -> Setting | None:

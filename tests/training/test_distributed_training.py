@@ -1,19 +1,17 @@
 """Two processes that train together do what one does, and count every image once."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ranks import Ranks, on_ranks
 from sightline import evaluate
 from sightline.run import Run
 from small_targets import write_lights, write_shapes
 from small_training import (
     apart,
-    environment,
     steps_of,
     timeless,
     train_small,
@@ -33,23 +31,14 @@ CHANGES: dict[str, Any] = {
 """Seven or six images a step: four and three, or three each, in two micro-batches; and nine images for validation."""
 
 
-def torchrun(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """``torchrun -m sightline`` with two ranks of this machine; ``--`` keeps torchrun from reading our ``--run``."""
-    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
-    ours = ["-m", "sightline", "--", *arguments]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *rendezvous, *ours]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=300)
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """One run by one process, one by two, and what the two printed."""
     folder = tmp_path_factory.mktemp("distributed")
     data = write_pictures(folder / "pictures")
     train_small(data, folder / "one", **CHANGES)
-    done = torchrun("train", str(data), "--run", str(folder / "two"), *words(**CHANGES))
-    assert done.returncode == 0, done.stderr
-    return folder / "one", folder / "two", done.stdout
+    done = on_ranks("train", str(data), "--run", str(folder / "two"), *words(**CHANGES), world=2)
+    return folder / "one", folder / "two", done.out()
 
 
 @pytest.mark.slow
@@ -88,10 +77,9 @@ def test_two_ranks_resume_exactly(pair: tuple[Path, Path, str]):
     _, two, printed = pair
     before = timeless(two, "step", "eval", "save")
     earlier = min((two / "checkpoints").glob("step-*.pt")).name
-    done = torchrun("resume", str(two), "--from", earlier)
-    assert done.returncode == 0, done.stderr
-    assert f"({earlier})" in done.stderr
-    assert done.stdout == printed
+    done = on_ranks("resume", str(two), "--from", earlier, world=2)
+    assert f"({earlier})" in done.told()
+    assert done.out() == printed
     assert timeless(two, "step", "eval", "save") == before
 
 
@@ -108,8 +96,7 @@ def test_two_ranks_weigh_and_draw_as_one(name: str, tmp_path: Path):
     table = write_weighted_csv(write_pictures(tmp_path / "pictures"), tmp_path / "weighted.csv")
     changes = CHANGES | WEIGHED[name]
     train_small(table, tmp_path / "one", **changes)
-    done = torchrun("train", str(table), "--run", str(tmp_path / "two"), *words(**changes))
-    assert done.returncode == 0, done.stderr
+    on_ranks("train", str(table), "--run", str(tmp_path / "two"), *words(**changes), world=2)
     assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
 
 
@@ -131,8 +118,7 @@ def test_two_ranks_regularize_as_one(name: str, tmp_path: Path):
     data = write_pictures(tmp_path / "pictures")
     changes = CHANGES | LEVERS[name]
     train_small(data, tmp_path / "one", **changes)
-    done = torchrun("train", str(data), "--run", str(tmp_path / "two"), *words(**changes))
-    assert done.returncode == 0, done.stderr
+    on_ranks("train", str(data), "--run", str(tmp_path / "two"), *words(**changes), world=2)
     assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
     for alone, together in zip(timeless(tmp_path / "one"), timeless(tmp_path / "two"), strict=True):
         loss = "loss" if alone["kind"] == "step" else "val_loss"
@@ -144,18 +130,17 @@ def test_two_ranks_mix_repeatably(tmp_path: Path):
     data = write_pictures(tmp_path / "pictures")
     changes = CHANGES | {"train.accumulate": 1, "data.mixup": 0.4, "data.cutmix": 1.0}
     for name in ("first", "again"):
-        done = torchrun("train", str(data), "--run", str(tmp_path / name), *words(**changes))
-        assert done.returncode == 0, done.stderr
+        on_ranks("train", str(data), "--run", str(tmp_path / name), *words(**changes), world=2)
     assert apart(tmp_path / "first", tmp_path / "again") == 0
 
 
 @pytest.mark.slow
 def test_more_ranks_and_micro_batches_than_images_are_refused(tmp_path: Path):
     data = write_pictures(tmp_path / "pictures")
-    done = torchrun("train", str(data), "--run", str(tmp_path / "run"), *words(**{"train.accumulate": 4}))
-    assert done.returncode != 0
-    assert "a batch has fewer samples than there are ranks and micro-batches" in done.stderr
-    assert "6 samples for 2 ranks x 4 micro-batches" in done.stderr
+    done = Ranks("train", str(data), "--run", str(tmp_path / "run"), *words(**{"train.accumulate": 4}), world=2)
+    assert 0 not in done.wait()
+    assert "a batch has fewer samples than there are ranks and micro-batches" in done.told()
+    assert "6 samples for 2 ranks x 4 micro-batches" in done.told()
     assert not (tmp_path / "run").exists()
 
 
@@ -171,8 +156,7 @@ def test_two_ranks_learn_labels_and_numbers_as_one(name: str, tmp_path: Path):
     table = {"shapes": write_shapes, "lights": write_lights}[name](tmp_path)
     changes = CHANGES | TARGETS[name]
     train_small(table, tmp_path / "one", **changes)
-    done = torchrun("train", str(table), "--run", str(tmp_path / "two"), *words(**changes))
-    assert done.returncode == 0, done.stderr
+    on_ranks("train", str(table), "--run", str(tmp_path / "two"), *words(**changes), world=2)
     assert apart(tmp_path / "one", tmp_path / "two") <= 1e-5
     figure = {"shapes": "jaccard", "lights": "mae"}[name]
     for alone, together in zip(timeless(tmp_path / "one"), timeless(tmp_path / "two"), strict=True):
@@ -187,7 +171,7 @@ def test_two_ranks_learn_labels_and_numbers_as_one(name: str, tmp_path: Path):
 def test_triplets_are_refused_in_two_ranks(tmp_path: Path):
     data = write_pictures(tmp_path / "pictures")
     changes = {"train.loss.name": "triplet"}
-    done = torchrun("train", str(data), "--run", str(tmp_path / "run"), *words(**changes))
-    assert done.returncode != 0
-    assert "a loss that compares the samples of a whole batch cannot be computed in pieces" in done.stderr
-    assert "2 processes x 1 micro-batches" in done.stderr
+    done = Ranks("train", str(data), "--run", str(tmp_path / "run"), *words(**changes), world=2)
+    assert 0 not in done.wait()
+    assert "a loss that compares the samples of a whole batch cannot be computed in pieces" in done.told()
+    assert "2 processes x 1 micro-batches" in done.told()

@@ -4,7 +4,6 @@ import itertools
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ranks import Alone
 from sightline import evaluate, resume, train
 from sightline.config_file import load_resolved
 from sightline.data.samples import PARTS
@@ -19,7 +19,7 @@ from sightline.data.split import read_split
 from sightline.errors import ConfigError
 from sightline.run import Run
 from sightline.workflow.pack import pack_data
-from small_training import environment, timeless, train_small, words, write_pictures
+from small_training import timeless, train_small, words, write_pictures
 
 PRESETS = ("none", "light", "standard", "strong", "medical", "document", "randaugment", "trivialaugment", "augmix")
 DEVICE = {"data.augment": "standard", "data.crops": "device"}
@@ -222,10 +222,9 @@ def test_without_room_images_are_decoded_and_that_is_said(no_room: Path, tmp_pat
     large = write_pictures(tmp_path / "large", side=60)
     changes = {"data.augment": "standard", "data.cache_side": 50}
     whole = train_small(large, tmp_path / "whole", **changes, **{"data.cache": str(tmp_path / "c")})
-    command = [sys.executable, "-m", "sightline", "train", str(large), "--run", str(tmp_path / "run")]
-    command += words(**changes, **{"data.cache": str(no_room / "c")})
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
-    assert done.returncode == 0, done.stderr
-    assert "images that are not kept are decoded each time: " in done.stderr
+    own = words(**changes, **{"data.cache": str(no_room / "c")})
+    done = Alone("train", str(large), "--run", str(tmp_path / "run"), *own)
+    assert done.end() == 0, done.told()
+    assert "images that are not kept are decoded each time: " in done.told()
     assert Run(tmp_path / "run").info()["weights_sha256"] == whole.weights_sha256
     assert not list(no_room.rglob("*.part"))

@@ -1,12 +1,11 @@
 """Training on a stream: the same with any workers, after a stop, and by two processes; what it cannot do is refused."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ranks import on_ranks
 from sightline import evaluate, train
 from sightline.data.read import read
 from sightline.errors import ConfigError, ImageError, SplitError
@@ -14,7 +13,7 @@ from sightline.run import Run
 from sightline.workflow.pack import pack_data
 from sightline.workflow.split import split_data
 from sightline.workflow.train import resume_run
-from small_training import apart, environment, settings, timeless, train_small, weights_of, words, write_pictures
+from small_training import apart, settings, timeless, train_small, weights_of, words, write_pictures
 
 STREAM = {"data.stream": True, "data.shuffle_buffer": 12, "data.augment": "light"}
 
@@ -66,11 +65,7 @@ def test_a_streamed_run_is_evaluated_like_any_other(whole: Path):
 
 @pytest.mark.slow
 def test_two_ranks_reach_the_weights_of_one(shards: Path, whole: Path, tmp_path: Path):
-    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
-    ours = ["-m", "sightline", "--", "train", str(shards), "--run", str(tmp_path / "run"), *words(**STREAM)]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *rendezvous, *ours]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=300)
-    assert done.returncode == 0, done.stderr
+    on_ranks("train", str(shards), "--run", str(tmp_path / "run"), *words(**STREAM), world=2)
     assert apart(whole, tmp_path / "run") <= 1e-5
 
 

@@ -3,19 +3,18 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ranks import Alone
 from sightline import Say, resume
 from sightline.errors import CheckpointError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
-from small_training import best_of, environment, steps_of, timeless, train_small, words
+from small_training import best_of, steps_of, timeless, train_small, words
 
 
 def spoil(run: Path, count: int) -> list[str]:
@@ -99,18 +98,16 @@ def slow(path):
 """
 
 
-def test_sigterm_while_the_data_is_read_ends_at_once_and_the_run_can_go_on(tmp_path: Path, pictures: Path):
+def test_sigterm_while_the_data_is_read_ends_at_once_and_the_run_can_go_on(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "reader.py").write_text(READER)
-    command = [sys.executable, "-m", "sightline", "train", str(pictures), "--run", "run"]
-    process = subprocess.Popen(
-        [*command, *words(**{"data.reader": "reader:slow"})], cwd=tmp_path, env=environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stdout.readline() == "reading\n"
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert errors.splitlines()[-2:] == [
+    process = Alone("train", str(pictures), "--run", "run", *words(**{"data.reader": "reader:slow"}))
+    process.wait_for("reading")
+    process.signal(signal.SIGTERM)
+    assert process.end() == 0
+    assert process.told().splitlines()[-2:] == [
         "ended by SIGTERM before the first step; nothing that was trained is lost",
         "next: sightline resume run",
     ]

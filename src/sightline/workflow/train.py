@@ -50,7 +50,7 @@ def train_run(
     if run is None and distributed.restarts()[1]:
         raise ConfigError("a run that torchrun may restart needs a folder of its own", hint="add --run DIR")
     meet(settled, fresh=True)
-    name = Path(settled.data.path).name.split(".")[0]
+    name, made = Path(settled.data.path).name.split(".")[0], _absent(run or Path("runs"))
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)
     if _is_restart(folder):
         return resume_run(folder, say=say)
@@ -72,7 +72,7 @@ def train_run(
             raise
         except SightlineError:
             if distributed.is_main() and not here.read_records() and not Checkpoints(here.checkpoints).entries():
-                _sweep(here)
+                _sweep(here, made)
             raise
 
 
@@ -118,12 +118,22 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
     return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
-def _sweep(run: Run) -> None:
-    """Remove what a run wrote that never took a step, so that the same command can be given again."""
+def _absent(folder: Path) -> list[Path]:
+    """Which folders have to be made for this one, the innermost first."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def _sweep(run: Run, made: list[Path]) -> None:
+    """Remove what a run wrote that never took a step, so that the same command can be given again.
+
+    Args:
+        run: has no checkpoint and no records.
+        made: the folders around it that it made, the innermost first.
+    """
     shutil.rmtree(run.tensorboard, ignore_errors=True)
     for path in (run.config, run.info_file, run.split, run.contract, run.records, run.folder / ".lock"):
         path.unlink(missing_ok=True)
-    for folder in (run.checkpoints, run.folder):
+    for folder in (run.checkpoints, run.folder, *made):
         with contextlib.suppress(OSError):
             folder.rmdir()
 
