@@ -1,12 +1,14 @@
 """The command line in this process, and one run on real digits that the verbs work on."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ranks import Alone
 from sightline.cli import main
 from sightline.demo import write_digits
 from small_training import train_small, write_pictures
@@ -60,3 +62,14 @@ def digits_run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders that nobody changes."""
     return write_pictures(tmp_path_factory.mktemp("noise") / "noise")
+
+
+@pytest.fixture(scope="module")
+def bundle(digits_run: Path) -> Path:
+    """The run's bundle, by the command itself."""
+    done = Alone("export", str(digits_run), "--to", "onnx")
+    assert done.end() == 0, done.told()
+    assert done.out() == f"bundle {digits_run / 'bundle'}\n"
+    assert re.search(r"gate passed on \d+ images: largest logit error", done.told())
+    assert f"next: see {digits_run / 'bundle' / 'card.md'}" in done.told()
+    return digits_run / "bundle"

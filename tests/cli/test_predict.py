@@ -4,10 +4,7 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,18 +31,6 @@ def truth(run: Path, part: str) -> dict[str, str]:
     return {
         path: label for path, label, own in zip(frozen.paths, frozen.labels, frozen.parts, strict=True) if own == part
     }
-
-
-@pytest.fixture(scope="module")
-def bundle(digits_run: Path) -> Path:
-    """The run's bundle, by the command itself."""
-    process = [sys.executable, "-m", "sightline", "export", str(digits_run), "--to", "onnx"]
-    done = subprocess.run(process, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"bundle {digits_run / 'bundle'}\n"
-    assert re.search(r"gate passed on \d+ images: largest logit error", done.stderr)
-    assert f"next: see {digits_run / 'bundle' / 'card.md'}" in done.stderr
-    return digits_run / "bundle"
 
 
 def test_equal_base_names_in_two_folders_stay_two_rows(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score, mean_absolute_error, r2_score
 
+from ranks import Alone
 from sightline.export.bundle import Bundle
 from sightline.run import Run
 from small_targets import write_lights, write_shapes
@@ -44,8 +45,8 @@ def runs(data: Path) -> Path:
     """``RUNS/shapes`` and ``RUNS/lights``, trained by the command line in processes of their own."""
     for name, own in (("shapes", SHAPES), ("lights", LIGHTS)):
         verb = ["train", f"{data / name}.csv", "--run", str(data / "runs" / name), *words(**LEARN, **own)]
-        done = subprocess.run([sys.executable, "-m", "sightline", *verb], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = Alone(*verb)
+        assert done.end() == 0, done.told()
     return data / "runs"
 
 

@@ -33,18 +33,6 @@ def truth(run: Path, part: str) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def bundle(digits_run: Path) -> Path:
-    """The run's bundle, by the command itself."""
-    process = [sys.executable, "-m", "sightline", "export", str(digits_run), "--to", "onnx"]
-    done = subprocess.run(process, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"bundle {digits_run / 'bundle'}\n"
-    assert re.search(r"gate passed on \d+ images: largest logit error", done.stderr)
-    assert f"next: see {digits_run / 'bundle' / 'card.md'}" in done.stderr
-    return digits_run / "bundle"
-
-
 def test_train_prints_the_run_and_its_fingerprint_and_what_comes_next(command: Command, noise: Path, tmp_path: Path):
     first = command("train", noise, "--run", tmp_path / "first", *words(train__steps=3))
     assert first.code == 0, first.err

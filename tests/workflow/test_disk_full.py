@@ -3,15 +3,15 @@
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from ranks import Alone
 from sightline import resume
 from sightline.training.checkpoint import Checkpoints
-from small_training import environment, leftovers, steps_of, timeless, train_small, words
+from small_training import leftovers, steps_of, timeless, train_small, words
 
 WIDE = {"model.options": {"width": 16, "norm": "group"}, "train.save": "3st", "train.steps": 14}
 """Checkpoints of about a megabyte."""
@@ -58,12 +58,11 @@ def test_a_full_disk_ends_the_training_and_room_lets_it_go_on(
     size = max(path.stat().st_size for path in (tmp_path / "whole" / "checkpoints").glob("*.pt"))
     run = small_disk / "run"
     ballast = fill(small_disk, leave=int(2.5 * size))  # room for two checkpoints; the third comes before one is removed
-    command = [sys.executable, "-m", "sightline", "train", str(pictures), "--run", str(run), *words(**changes)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
-    assert done.returncode == 1, done.stderr
-    assert "error: disk full: step-" in done.stderr
-    assert "next: free some space and run the same command again" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = Alone("train", str(pictures), "--run", str(run), *words(**changes))
+    assert done.end() == 1, done.told()
+    assert "error: disk full: step-" in done.told()
+    assert "next: free some space and run the same command again" in done.told()
+    assert "Traceback" not in done.told()
     assert not leftovers(small_disk)
     checkpoints = Checkpoints(run / "checkpoints")
     last = checkpoints.named("last")
@@ -77,9 +76,8 @@ def test_a_full_disk_ends_the_training_and_room_lets_it_go_on(
 
 def test_a_disk_without_any_room_is_told_before_anything_is_made(small_disk: Path, pictures: Path):
     fill(small_disk, leave=0)
-    command = [sys.executable, "-m", "sightline", "train", str(pictures), "--run", str(small_disk / "run"), *words()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
-    assert done.returncode == 1, done.stderr
-    assert "error: disk full: " in done.stderr
-    assert "Traceback" not in done.stderr
+    done = Alone("train", str(pictures), "--run", str(small_disk / "run"), *words())
+    assert done.end() == 1, done.told()
+    assert "error: disk full: " in done.told()
+    assert "Traceback" not in done.told()
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
