@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from sightline.workflow.check import check_data as check
     from sightline.workflow.evaluate import evaluate_run as evaluate
     from sightline.workflow.export import export_run as export_run
+    from sightline.workflow.lr_find import find_lr as find_lr
+    from sightline.workflow.outline import outline as outline
     from sightline.workflow.predict import predict_run as predict
+    from sightline.workflow.replay import replay_runs as replay
     from sightline.workflow.report import report_run as report
     from sightline.workflow.say import Say as Say
+    from sightline.workflow.schedule import show_schedule as show_schedule
+    from sightline.workflow.soup import make_soup as soup
     from sightline.workflow.split import split_data as split
     from sightline.workflow.train import resume_run as resume
     from sightline.workflow.train import train_run as train
@@ -45,12 +50,17 @@ _HOMES = {
     "check": "workflow.check:check_data",
     "evaluate": "workflow.evaluate:evaluate_run",
     "export_run": "workflow.export",
+    "find_lr": "workflow.lr_find",
     "measure": "evaluation.metrics",
     "open_trained": "workflow.trained",
+    "outline": "workflow.outline",
     "predict": "workflow.predict:predict_run",
     "read": "data.read",
+    "replay": "workflow.replay:replay_runs",
     "report": "workflow.report:report_run",
     "resume": "workflow.train:resume_run",
+    "show_schedule": "workflow.schedule",
+    "soup": "workflow.soup:make_soup",
     "split": "workflow.split:split_data",
     "torch_transform": "data.torch_transform",
     "train": "workflow.train:train_run",
@@ -71,12 +81,17 @@ __all__ = [
     "check",
     "evaluate",
     "export_run",
+    "find_lr",
     "measure",
     "open_trained",
+    "outline",
     "predict",
     "read",
+    "replay",
     "report",
     "resume",
+    "show_schedule",
+    "soup",
     "split",
     "torch_transform",
     "train",
