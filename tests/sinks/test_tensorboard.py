@@ -1,5 +1,7 @@
 """Records as TensorBoard itself reads them."""
 
+import itertools
+
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -38,13 +40,15 @@ def test_every_number_is_a_scalar(tmp_path):
     }
 
 
-def test_a_resumed_run_replaces_what_came_after_its_checkpoint(tmp_path):
-    sink = TensorboardSink(tmp_path)
-    for number in (1, 2, 3):
-        sink.write(step(number, loss=1.0))
-    sink.close()
-    resumed = TensorboardSink(tmp_path, first_step=1)
-    for number in (2, 3, 4):
-        resumed.write(step(number, loss=2.0))
-    resumed.close()
-    assert read_back(tmp_path)["train/loss"] == [(1, 1.0), (2, 2.0), (3, 2.0), (4, 2.0)]
+@pytest.mark.parametrize("hours", [0, 1, -1], ids=["at once", "later", "after the clock was set back"])
+def test_resumed_runs_replace_what_came_after_their_checkpoints(tmp_path, monkeypatch, hours):
+    now = itertools.count(1_700_000_000, 3600 * hours)
+    for first, steps in ((0, (1, 2, 3)), (1, (2, 3, 4)), (2, (3, 4, 5)), (4, (5,))):
+        at = float(next(now))
+        monkeypatch.setattr("time.time", lambda at=at: at)
+        sink = TensorboardSink(tmp_path, first_step=first)
+        for number in steps:
+            sink.write(step(number, loss=float(first)))
+        sink.close()
+    assert read_back(tmp_path)["train/loss"] == [(1, 0.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 4.0)]
+    assert len(list(tmp_path.iterdir())) == 4

@@ -8,6 +8,7 @@ from sightline.errors import MissingExtra
 from sightline.records import Record
 
 _HELD = 50
+_FILES = "events.out.tfevents.*"
 _UNTOLD = frozenset({"kind", "step", "images", "best"})
 
 
@@ -32,9 +33,11 @@ class TensorboardSink:
                 hint='pip install "sightline[train]", or -s train.tensorboard=false',
             ) from error  # fmt: skip
         self.warn, self.held = warn, list[Record]()
+        before = sorted(folder.glob(_FILES))
         self.writer: SummaryWriter | None = SummaryWriter(
             str(folder), purge_step=first_step + 1 if first_step else None
         )
+        _put_last(folder, before)
 
     def write(self, record: Record) -> None:
         """Take a record. Steps wait in memory for up to 50, so that reading the device stays rare."""
@@ -68,3 +71,23 @@ class TensorboardSink:
                 continue
             place = f"val/{key.removeprefix('val_')}" if key.startswith("val_") else f"train/{key}"
             self.writer.add_scalar(place, value, record.step)
+
+
+def _put_last(folder: Path, before: list[Path]) -> None:
+    """Let the file that was just begun be the last that TensorBoard reads.
+
+    It reads files in the order of their names, and those have the second in which they were begun. After a clock that
+    was set back, or within a second, the earlier files would come later, and what they hold beyond the checkpoint would
+    stay.
+
+    Args:
+        folder: of all event files.
+        before: those of earlier starts, in their order.
+    """
+    begun = set(folder.glob(_FILES)) - set(before)
+    if not before or not begun or max(before) < min(begun):
+        return
+    start, second = len(_FILES) - 1, int(min(begun).name.split(".")[3])
+    for place, path in enumerate(before):
+        rest = path.name[start:].partition(".")[2]
+        path.rename(folder / f"{_FILES[:-1]}{second - len(before) + place:010d}.{rest}")
