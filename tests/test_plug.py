@@ -114,3 +114,19 @@ def test_an_installed_module_that_fails(own_files, monkeypatch):
     monkeypatch.syspath_prepend(str(package))
     with pytest.raises(PlugError, match=r"cannot import 'bad_installed' \(x\)\n  got: needs a display"):
         plug.load("bad_installed:thing", "x")
+
+
+def test_the_folders_of_one_run_are_searched_before_the_working_folder_and_not_for_another(tmp_path, monkeypatch):
+    for name in ("one", "two", "here"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same.py").write_text(f"thing = {name!r}\n")
+    (tmp_path / "here" / "only.py").write_text("thing = 'only here'\n")
+    monkeypatch.chdir(tmp_path / "here")
+    plug.search_in(tmp_path / "one")
+    assert plug.load("same:thing", "x") == "one" and plug.load("only:thing", "x") == "only here"
+    with plug.elsewhere():
+        plug.search_in(tmp_path / "two")
+        assert plug.load("same:thing", "x") == "two"
+    assert plug.load("same:thing", "x") == "one"
+    plug.search_in()
+    assert plug.load("same:thing", "x") == "here"

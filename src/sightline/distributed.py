@@ -27,7 +27,7 @@ TIMEOUT = "SIGHTLINE_TIMEOUT"
 """Environment: seconds after which a rank that does not answer counts as lost."""
 _SECONDS, _SILENCE, _BEAT = 600.0, 60.0, 2.0
 _LOST = re.compile(r"gloo|nccl|connection|broken pipe|timed? ?out|socket|tcpstore|filestore", re.IGNORECASE)
-_met: dict[str, Any] = {"store": None, "parts": 0}
+_met: dict[str, Any] = {"store": None, "parts": 0, "flags": None}
 
 
 def world() -> int:
@@ -87,6 +87,8 @@ def start(device: torch.device) -> None:
         RankError: the others did not come in time.
     """
     place = _meeting_place()
+    if device.type == "cuda" and ":" in str(device):
+        torch.cuda.set_device(device)  # random numbers, and objects that travel, go by the current device
     if world() == 1 or dist.is_initialized():
         return
     limit = datetime.timedelta(seconds=timeout())
@@ -95,12 +97,11 @@ def start(device: torch.device) -> None:
         store = PrefixStore(_attempt(found), found)
         _met["store"] = PrefixStore("sightline", store)
         on_gpu = device.type == "cuda"
-        if on_gpu:
-            torch.cuda.set_device(device)  # objects travel by way of the current device
         dist.init_process_group(
             "nccl" if on_gpu else "gloo", store=PrefixStore("ranks", store), rank=rank(), world_size=world(),
             timeout=limit, device_id=device if on_gpu else None,
         )  # fmt: skip
+        _met["flags"] = dist.new_group(backend="gloo", timeout=limit) if on_gpu else None
 
 
 def finish() -> None:
@@ -111,12 +112,12 @@ def finish() -> None:
         dist.destroy_process_group()
 
 
-def any_rank(flag: bool, device: torch.device) -> bool:
+def any_rank(flag: bool) -> bool:
     """Whether the flag is up on any rank. All ranks must call it, and all get the same answer."""
     if world() == 1:
         return flag
-    up = torch.tensor(float(flag), device=device)
-    dist.all_reduce(up, op=dist.ReduceOp.MAX)
+    up = torch.tensor(float(flag))
+    dist.all_reduce(up, op=dist.ReduceOp.MAX, group=_met["flags"])  # between hosts: no device is waited for
     return bool(up.item())
 
 

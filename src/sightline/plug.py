@@ -1,9 +1,10 @@
 """A built-in name, or the user's own ``my_file:thing``, becomes a component."""
 
+import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,26 @@ from sightline.errors import PlugError, did_you_mean
 _search: list[Path] = []
 
 
-def search_in(folder: Path) -> None:
-    """Look for users' files in this folder too (where the config file or the run lies)."""
-    folder = folder.resolve()
-    if folder not in _search:
-        _search.append(folder)
+def search_in(*folders: Path) -> None:
+    """From now on look for users' files in these folders, in this order, and then in the working folder.
+
+    A run names those that it was started from: two runs may each have a ``my_model.py`` of their own.
+    """
+    _search[:] = dict.fromkeys(folder.resolve() for folder in folders)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Generator[None]:
+    """Let another run's folders be searched within, and afterwards those of before."""
+    before = list(_search)
+    try:
+        yield
+    finally:
+        _search[:] = before
+
+
+def _folders() -> list[Path]:
+    return list(dict.fromkeys([*_search, Path.cwd()]))
 
 
 def is_plug(name: str) -> bool:
@@ -69,7 +85,7 @@ def source_file(name: str) -> Path | None:
     """The user's file that a plug name points at, or ``None`` for an installed module."""
     source = name.rpartition(":")[0]
     relative = Path(source if source.endswith(".py") else source.replace(".", "/") + ".py")
-    for folder in [Path.cwd(), *_search]:
+    for folder in _folders():
         candidate = folder / relative.expanduser()
         if candidate.is_file():
             return candidate.resolve()
@@ -82,7 +98,7 @@ def _module(source: str, where: str) -> Any:
         try:
             return importlib.import_module(source)
         except Exception as error:
-            looked = ", ".join(str(folder) for folder in [Path.cwd(), *_search])
+            looked = ", ".join(str(folder) for folder in _folders())
             raise PlugError(
                 f"cannot import '{source}'",
                 where=where,

@@ -109,6 +109,10 @@ class Run:
         """What ``run.json`` holds; empty before the first ``note``."""
         return self._json(self.info_file) or {}
 
+    def user_folders(self) -> list[Path]:
+        """Where the files of its user lay when it was started."""
+        return [Path(folder) for folder in self.info().get("plugs", [])]
+
     def read_figures(self, part: str) -> dict[str, Any] | None:
         """The figures of a part (or of another data set under that name); ``None`` before they were measured."""
         return self._json(self.figures(part))

@@ -175,3 +175,36 @@ def test_triplets_are_refused_in_two_ranks(tmp_path: Path):
     assert 0 not in done.wait()
     assert "a loss that compares the samples of a whole batch cannot be computed in pieces" in done.told()
     assert "2 processes x 1 micro-batches" in done.told()
+
+
+AUXILIARY = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes, channels):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(channels, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.auxiliary = nn.Linear(24, classes)
+        self.head = nn.Linear(24, classes)
+
+    def forward(self, images):
+        return self.head(self.body(images))
+
+
+def net(num_classes, in_chans):
+    return Net(num_classes, in_chans)
+"""
+
+
+@pytest.mark.slow
+def test_three_ranks_resume_exactly_a_network_of_which_a_part_is_never_called(tmp_path: Path, monkeypatch: Any):
+    monkeypatch.chdir(tmp_path)
+    Path("auxiliary.py").write_text(AUXILIARY)
+    data = write_pictures(tmp_path / "pictures")
+    own = {"model.name": "auxiliary:net", "model.options": None, "train.steps": 6, "train.save": "2st"}
+    on_ranks("train", str(data), "--run", "run", *words(**own), world=3)
+    before = Run(Path("run")).info()["weights_sha256"]
+    earlier = min(Path("run/checkpoints").glob("step-*.pt")).name
+    on_ranks("resume", "run", "--from", earlier, world=3)
+    assert Run(Path("run")).info()["weights_sha256"] == before

@@ -1,10 +1,13 @@
 """The moving average of the weights, against torch's own."""
 
+import pytest
 import torch
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sightline.model.build import build
 from sightline.training.ema import Ema
+from sightline.training.swa import Swa
 
 
 def network():
@@ -65,3 +68,22 @@ def test_the_average_is_for_evaluation_and_takes_no_part_in_training():
     assert not any(parameter.requires_grad for parameter in ema.module.parameters())
     disturb(module, 0)
     assert not torch.equal(ema.module.head.weight, module.head.weight)
+
+
+@pytest.mark.parametrize("kind", ["moving", "equal"])
+def test_a_part_that_is_known_by_two_names_is_averaged_once(kind):
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    module.again = module[0]
+    average = Ema(module, 0.9) if kind == "moving" else Swa(module, 1000)
+    values = []
+    for step in range(1000, 1004):
+        with torch.no_grad():
+            module[0].weight.fill_(step)
+            module[1].running_mean.fill_(step)
+        if step == 1000:
+            average.module.load_state_dict(module.state_dict())
+        average.update(module, step)
+        last = values[-1] if values else 1000.0
+        values.append(0.9 * last + 0.1 * step if kind == "moving" else sum(range(1000, step + 1)) / (step - 999))
+        torch.testing.assert_close(average.module.again.weight, torch.full((2, 2), values[-1]))
+        torch.testing.assert_close(average.module[1].running_mean, torch.full((2,), values[-1]))

@@ -68,3 +68,9 @@ def test_a_zero_weight_stays_where_it_is():
 def test_only_linear_and_convolutional_layers_are_made_orthogonal():
     module = nn.Sequential(nn.Embedding(3, 4), nn.Linear(4, 4), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
     assert [tuple(weight.shape) for weight in layer_weights(module)] == [(4, 4), (4, 4, 1, 1)]
+
+
+def test_a_weight_of_two_layers_counts_once_and_transposed_filters_not():
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.ConvTranspose2d(2, 4, 3))
+    module[1].weight = module[0].weight
+    assert [id(weight) for weight in layer_weights(module)] == [id(module[0].weight)]

@@ -1,6 +1,8 @@
 """How steps are computed is measured once and remembered; what is set is kept."""
 
 import json
+import weakref
+from typing import ClassVar
 
 import pytest
 import torch
@@ -180,3 +182,49 @@ def test_a_gain_within_the_noise_is_no_gain():
     assert precision._best({plain: 1.0, layout: 0.97}, plain) == plain
     assert precision._best({plain: 1.0, layout: 0.5, half: 0.49}, plain) == layout
     assert precision._best({plain: 1.0, layout: 0.5, half: 0.4}, plain) == half
+
+
+class Greedy(torch.nn.Module):
+    """Has room for six images at a time, over everything that is alive."""
+
+    alive: ClassVar[list["weakref.ref[torch.Tensor]"]] = []
+    tried: ClassVar[list[int]] = []
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 2)
+
+    def forward(self, images):
+        Greedy.tried.append(len(images))
+        kept = images.flatten(1) * 1
+        Greedy.alive.append(weakref.ref(kept))
+        held = sum(len(one) for ref in Greedy.alive if (one := ref()) is not None)
+        outputs = self.layer(kept) + 0 * kept.square().sum()
+        if held > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return outputs
+
+
+def test_a_first_trial_that_does_not_fit_leaves_no_memory_taken():
+    Greedy.tried.clear()
+    module = Greedy()
+    assert chosen(Built(module, {}, frozenset()), Wanted(1, "fp32", "contiguous", 1), count=32).form.precision == "fp32"
+    assert Greedy.tried == [32, 16, 8, 4]
+
+
+def test_a_trial_is_in_the_precision_that_is_set(built):
+    class Plain(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(64, 2)
+
+        def forward(self, images):
+            outputs = self.layer(images.flatten(1))
+            if outputs.dtype == torch.bfloat16:
+                raise RuntimeError("not implemented for 'BFloat16'")
+            return outputs
+
+    own = Built(Plain(), {}, frozenset())
+    assert chosen(own, Wanted(1, "fp32", "contiguous", 1)).form.precision == "fp32"
+    with pytest.raises(ModelError, match="not implemented for 'BFloat16'"):
+        chosen(own, Wanted(1, "bf16", "contiguous", 1))

@@ -1,6 +1,7 @@
 """A training that learns from a teacher: a run or a bundle, asked at each step or once."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from sightline import export_run, resume
 from sightline.data.contract import Contract
 from sightline.errors import ChangedDataError, ConfigError, ModelError
 from sightline.run import Run
+from sightline.training.checkpoint import Checkpoints
 from sightline.workflow.teacher import Teacher
 from small_training import apart, steps_of, timeless, train_small, write_pictures
 
@@ -153,3 +155,14 @@ def test_a_student_without_feature_maps_cannot_pay_attention(pictures, teacher, 
 def test_the_run_remembers_its_teacher(pictures, teacher, tmp_path):
     run = distilled(pictures, tmp_path / "run", teacher, **{"train.steps": 1}).run
     assert run.info()["teacher"]["weights_sha256"] == Run(teacher).info()["best_weights_sha256"]
+
+
+def test_a_resumed_student_computes_with_its_own_threads(tmp_path: Path, pictures: Path):
+    train_small(pictures, tmp_path / "teacher", **{"train.threads": 1})
+    lesson = {"train.distill.teacher": str(tmp_path / "teacher"), "train.threads": 2}
+    train_small(pictures, tmp_path / "run", **lesson)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    resume(tmp_path / "run", start_from=Checkpoints(tmp_path / "run" / "checkpoints").entries()[0].file)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)

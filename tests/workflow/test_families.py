@@ -11,8 +11,6 @@ from types import ModuleType
 
 import pytest
 
-from sightline import plug
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,7 +29,7 @@ PROGRAM = program()
 @pytest.mark.slow
 @pytest.mark.parametrize("family", PROGRAM.FAMILIES, ids=lambda family: family.member.rpartition(":")[2])
 def test_a_family_learns_resumes_exactly_and_passes_the_gate(family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(plug, "_search", [tmp_path])
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "shuffle.py").write_text(PROGRAM.SHUFFLENET)
     PROGRAM.write_pictures(tmp_path / "pictures")
     tried = PROGRAM.try_family(family, tmp_path)

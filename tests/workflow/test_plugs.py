@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline import evaluate, export_run, predict, report, resume, train
+from sightline import Say, evaluate, export_run, open_trained, predict, report, resume, train
 from sightline.errors import NonFiniteError, PlugError
 from sightline.run import Run
 from small_training import settings, steps_of, timeless, train_small, weights_of
@@ -153,3 +153,35 @@ def test_a_part_that_breaks_its_contract_is_named_and_leaves_no_run(
         train_small(pictures, tmp_path / "run", **changes)
     assert type(raised.value).__module__ == "sightline.errors"
     assert not (tmp_path / "run").exists()
+
+
+NET = """
+from torch import nn
+
+
+def make(num_classes, in_chans):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * in_chans, {hidden}), nn.ReLU(),
+                         nn.Linear({hidden}, num_classes))
+"""
+
+
+def test_two_runs_with_files_of_one_name_keep_their_own(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    changes = settings(**{"model.name": "net:make", "model.options": None, "train.steps": 2})
+    for name, hidden in (("one", 5), ("two", 9)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net.py").write_text(NET.format(hidden=hidden))
+        monkeypatch.chdir(tmp_path / name)
+        train(pictures, settings=changes, run=tmp_path / name / "run")
+    for name, hidden in (("one", 5), ("two", 9), ("one", 5)):
+        assert open_trained(Run(tmp_path / name / "run")).module[2].out_features == hidden
+        resume(tmp_path / name / "run")
+    lesson = {"train.distill.teacher": str(tmp_path / "one" / "run")}
+    train(pictures, settings=changes | lesson, run=tmp_path / "two" / "student")
+    assert weights_of(tmp_path / "two" / "student")["2.weight"].shape[0] == 9
+    (tmp_path / "two" / "net.py").write_text(NET.format(hidden=9) + "# another line\n")
+    monkeypatch.chdir(tmp_path / "one")
+    resume(tmp_path / "two" / "run", say=Say())
+    told = f"WARNING: {tmp_path / 'two' / 'net.py'} has changed since this run began"
+    assert told in capfd.readouterr().err.replace("\n", " ")

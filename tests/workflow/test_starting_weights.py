@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from sightline import export_run, resume
+from sightline.config_file import load_resolved
+from sightline.data.contract import Contract
 from sightline.errors import ConfigError, ModelError, SightlineError, WeightsError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
@@ -58,6 +61,23 @@ def test_a_run_starts_from_another_one_and_keeps_the_rows_of_the_same_classes(fi
     assert report["rows"] == {"named": True, "shared": ["ant", "cat"], "fresh": ["zebra"], "left": 1, "several": []}
     assert report["license"] == "that of run" and report["source"].startswith(f"{first} (step-")
     assert trained.ended == "finished"
+
+
+def test_what_is_not_set_about_images_is_as_the_run_had_it(tmp_path: Path):
+    gray = write_pictures(tmp_path / "gray")
+    for path in gray.glob("*/*.png"):
+        with Image.open(path) as image:
+            image.convert("L").resize((14, 12)).save(path)
+    first, second = tmp_path / "first", tmp_path / "second"
+    train_small(gray, first, **{"data.image_size": None})
+    train_small(gray, second, **{"data.image_size": None, "model.weights": str(first)}, **STILL)
+    assert Contract.load(Run(second).contract) == Contract.load(Run(first).contract)
+    report = Run(second).info()["weights_report"]
+    assert report["missing"] == report["mismatched"] == report["unused"] == []
+    config = load_resolved(Run(second).config).data
+    assert (config.color, config.image_size) == ("gray", 14)
+    train_small(gray, tmp_path / "rgb", **{"data.color": "rgb", "model.weights": str(first)}, **STILL)
+    assert len(Contract.load(Run(tmp_path / "rgb").contract).mean) == 3
 
 
 def test_a_model_that_is_not_named_is_that_of_the_run_that_the_weights_are_from(

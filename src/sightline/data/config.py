@@ -71,9 +71,11 @@ class DataConfig:
     max_pixels: Annotated[int, Ge(1), Le(178_956_970)] = 178_956_970
     """Images with more pixels than this count as damaged and are not decoded; the default is the decoder's limit."""
     image_size: Positive | Literal["auto"] = "auto"
-    """Side of the square the model sees, in pixels; auto: the model's own size, or that of small images."""
+    """Side of the square the model sees, in pixels; auto: that of the run that the weights are from, else the model's
+    own size, or that of small images."""
     color: Literal["auto", "rgb", "gray"] = "auto"
-    """Channels the model sees; auto: gray where every image is gray and no pretrained weights want color."""
+    """Channels the model sees; auto: those of the run that the weights are from, else gray where every image is gray
+    and no pretrained weights want color."""
     resize: Literal["auto", "crop", "squash", "pad"] = "auto"
     """crop: shorter side, then the center; squash: ignore the aspect; pad: longer side, then a border."""
     interpolation: Literal["auto", "nearest", "bilinear", "bicubic", "lanczos"] = "auto"

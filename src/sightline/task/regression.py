@@ -5,6 +5,7 @@ from torch import nn
 
 from sightline.data.contract import Contract
 from sightline.data.outputs import Outputs
+from sightline.task.constant import Constant
 from sightline.task.task import LossFunction, Outcome, Task
 
 
@@ -27,14 +28,14 @@ class Regression(Task):
         super().__init__(contract, loss)
         count = len(contract.classes)
         own = contract.outputs or Outputs(kind="numbers", mean=(0.0,) * count, std=(1.0,) * count)
-        self._middle, self._spread = torch.tensor(own.mean), torch.tensor(own.std)
+        self._middle, self._spread = Constant(torch.tensor(own.mean)), Constant(torch.tensor(own.std))
         self._in_units = bool(getattr(loss, "in_units", False))
 
     def outcome(
         self, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> Outcome:
         """Run the model on inputs ``[n, channels, h, w]`` and compare; see ``Task.outcome``."""
-        middle, spread = self._middle.to(targets.device), self._spread.to(targets.device)
+        middle, spread = self._middle.on(targets.device), self._spread.on(targets.device)
         outputs = model(inputs).float()
         values = outputs * spread + middle
         pair = (values, targets) if self._in_units else (outputs, (targets - middle) / spread)

@@ -9,6 +9,7 @@ from torch import nn
 
 from sightline.data.contract import Contract
 from sightline.data.outputs import Kind
+from sightline.task.constant import Constant
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(outputs of the model ``[n, …]``, targets of the task) -> loss of each sample ``[n]``.
@@ -47,8 +48,8 @@ class Task(abc.ABC):
 
     def __init__(self, contract: Contract, loss: LossFunction):
         self.contract, self.loss = contract, loss
-        self._mean = torch.tensor(contract.mean)[:, None, None] * 255
-        self._scale = 1 / (torch.tensor(contract.std)[:, None, None] * 255)
+        self._mean = Constant(torch.tensor(contract.mean)[:, None, None] * 255)
+        self._scale = Constant(1 / (torch.tensor(contract.std)[:, None, None] * 255))
 
     def inputs(self, pixels: torch.Tensor, device: torch.device, layout: torch.memory_format) -> torch.Tensor:
         """uint8 ``[n, h, w, channels]`` to the model's input: scaled float32 ``[n, channels, h, w]`` on the device."""
@@ -57,7 +58,7 @@ class Task(abc.ABC):
         layout = torch.contiguous_format if images.shape[1] == 1 else layout
         # One pass that converts and lays out, then two in place: five times quicker on a CPU than new tensors.
         scaled = torch.empty(images.shape, dtype=torch.float32, device=device, memory_format=layout).copy_(images)
-        return scaled.sub_(self._mean.to(device)).mul_(self._scale.to(device))
+        return scaled.sub_(self._mean.on(device)).mul_(self._scale.on(device))
 
     @abc.abstractmethod
     def outcome(

@@ -15,7 +15,7 @@ from sightline.task.task import Task
 from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS
 from sightline.training.precision import Form
-from sightline.training.shortage import is_out_of_memory
+from sightline.training.shortage import is_out_of_memory, release
 from sightline.training.usage import bytes_of, counting
 
 _SHARE = 0.8  # of the free memory; the rest is for what cannot be foreseen
@@ -61,10 +61,12 @@ def fit(built: Built, task: Task, batch: Batch, device: torch.device, form: Form
     Raises:
         ConfigError: not even one image at a time fits, or not what was set.
     """
+    release(device)  # what was measured before still lies in the allocator
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     limit = int(_SHARE * free) if demand.gib is None else int(demand.gib * 2**30)
     of = f"of {free / 2**30:.1f} GiB that are free" if demand.gib is None else f"of train.memory={demand.gib:g}"
-    fixed = (1 + _STATE) * bytes_of(built.module.parameters())
+    # The gradient is a part of a step that was tried, and not of one that was worked out.
+    fixed = (_STATE if device.type == "cuda" else 1 + _STATE) * bytes_of(built.module.parameters())
     need = (_tried if device.type == "cuda" else _foreseen)(built, task, batch, device, form)
     images, size = 0, 0.0
     for pieces in range(1, demand.count + 1) if demand.accumulate is None else [demand.accumulate]:

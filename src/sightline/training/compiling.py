@@ -42,9 +42,9 @@ class Compiled(nn.Module):
         return (self._fast or [self.module])[0](inputs)
 
     def _make(self, inputs: torch.Tensor) -> None:
-        """Forward and backward once, without a trace in the network; random numbers are set anew by the caller."""
+        """Forward and backward once, without a trace in the network; nor in the random numbers."""
         buffers = [buffer.clone() for buffer in self.module.buffers()]
-        states = torch.get_rng_state(), torch.cuda.get_rng_state() if inputs.is_cuda else None
+        states = torch.get_rng_state(), torch.cuda.get_rng_state(inputs.device) if inputs.is_cuda else None
         began = time.perf_counter()
         try:
             outputs = self._fast[0](inputs)
@@ -65,4 +65,4 @@ class Compiled(nn.Module):
                 buffer.copy_(value)
         torch.set_rng_state(states[0])
         if states[1] is not None:
-            torch.cuda.set_rng_state(states[1])
+            torch.cuda.set_rng_state(states[1], inputs.device)

@@ -1,6 +1,7 @@
 """A moving average of the weights."""
 
 import copy
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -22,8 +23,15 @@ class Ema:
     def update(self, module: nn.Module, step: int) -> None:
         """Take in the weights after optimizer step ``step``; counters and other whole numbers are copied."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for own, new in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
+        for own, new in pairs(self.module, module):
             if own.dtype.is_floating_point:
                 own_part(own).lerp_(own_part(new), 1 - decay)
             else:
                 own.copy_(new)
+
+
+def pairs(average: nn.Module, module: nn.Module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Each tensor of an average beside that of the network; one that is known by two names comes once."""
+    ours, theirs = (one.state_dict(keep_vars=True) for one in (average, module))
+    names = {id(tensor): name for name, tensor in ours.items()}
+    return ((ours[name], theirs[name].detach()) for name in names.values())

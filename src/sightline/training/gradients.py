@@ -1,7 +1,6 @@
 """The gradient of a step, from its micro-batches; where memory runs out, from smaller ones."""
 
 import dataclasses
-import gc
 import time
 from collections.abc import Iterator
 
@@ -18,7 +17,7 @@ from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS, Job
 from sightline.training.losses import of_batch
 from sightline.training.noise import noisy_inputs
-from sightline.training.shortage import Buffers, is_out_of_memory
+from sightline.training.shortage import Buffers, is_out_of_memory, release
 from sightline.training.usage import first_counted
 from sightline.training.wrap import without_sync
 
@@ -57,9 +56,7 @@ def add_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Batch, int
             parameter.grad = None
         job.buffers.restore()
         notes.append(_divide(job, taken, step))
-        gc.collect()
-        if job.plan.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release(job.plan.device)
     if job.digests is not None:
         job.digests.see(taken.kept, job.built.module)
     return Sums(totals, taken.count, taken.waited, notes)
@@ -154,9 +151,10 @@ def _divide(job: Job, taken: _Taken, step: int) -> str:
             "or in one process",
         )  # fmt: skip
     job.state.pieces *= 2
+    alone = "; an image that is alone in its micro-batch is not mixed" if job.plan.mixing and images == 2 else ""
     return (
         f"memory ran out at step {step + 1} with micro-batches of {images} images; "
-        f"from this step on each has {-(-images // 2)} at most, and the batches stay what they are"
+        f"from this step on each has {-(-images // 2)} at most, and the batches stay what they are{alone}"
     )
 
 

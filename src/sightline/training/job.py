@@ -16,12 +16,13 @@ from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import NoiseConfig, SamConfig
 from sightline.training.digests import Digests
 from sightline.training.ema import Ema
-from sightline.training.parallel import like, whole
+from sightline.training.parallel import like, whole_on_main
 from sightline.training.shortage import Buffers
 from sightline.training.swa import Swa
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Arithmetic of the forward and backward pass, by its name in the settings."""
+_FORMS = ("fused", "foreach")
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 """Memory layouts, by their name in the settings."""
 
@@ -190,8 +191,8 @@ def restore(job: Job, content: dict[str, Any]) -> None:
 
 
 def whole_snapshot(job: Job) -> dict[str, Any]:
-    """The same with every tensor whole, as one process alone would have it. All ranks must call it."""
-    return whole(snapshot(job))
+    """The same with every tensor whole on rank 0, as one process alone would have it. All ranks must call it."""
+    return whole_on_main(snapshot(job))
 
 
 def _fill(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
@@ -207,4 +208,10 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> 
         place: {key: like(item, parameters[place]) if torch.is_tensor(item) else item for key, item in own.items()}
         for place, own in state["state"].items()
     }
+    forms = [{key: group[key] for key in _FORMS if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(state | {"state": divided})
+    for group, form in zip(optimizer.param_groups, forms, strict=True):
+        group.update(form)  # how it computes follows from the devices of now, not from those of the checkpoint
+    for own in optimizer.state.values():
+        if "mu_product" in own:  # nadam reads it on the host at every step
+            own["mu_product"] = own["mu_product"].cpu()

@@ -1,5 +1,7 @@
 """Finding what made a number that is none, when it was noticed too late to see it."""
 
+import dataclasses
+
 from sightline import distributed
 from sightline.errors import NonFiniteError
 from sightline.training.job import Job, restore
@@ -24,15 +26,19 @@ def explained(job: Job, failure: NonFiniteError) -> NonFiniteError:
     before = job.state.rollbacks  # the rate of the steps that are computed again
     restore(job, job.checkpoints.load(entries[-1]))
     job.state.rollbacks, job.closely = before, True
+    plan, job.plan = job.plan, dataclasses.replace(job.plan, save=failure.step + 1)
+    judging, job.evaluate = job.evaluate, None  # nothing is judged or saved on the way: the records of it are closed
     try:
         for _ in train(job):
             if job.state.step >= failure.step:
                 return failure
     except NonFiniteError as found:
+        if not found.got:
+            return failure
         when = "" if found.step == failure.step else f", at step {found.step}"
         told = NonFiniteError(failure.what, where=failure.where, got=f"{found.got}{when}", hint=failure.hint)
         told.step = failure.step
         return told
     finally:
-        job.closely = False
+        job.plan, job.evaluate, job.closely = plan, judging, False
     return failure

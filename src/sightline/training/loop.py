@@ -92,7 +92,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[Record
         if job.evaluate is not None and (final or state.step % plan.evaluate == 0):
             record, best = _evaluated(job, job.evaluate)
             yield record
-        ending = final or distributed.any_rank(stop(), plan.device)
+        ending = final or distributed.any_rank(stop())
         if ending or best or state.step % plan.save == 0:
             watch.look()
             yield _record(job, "save", {"best": best or job.evaluate is None})

@@ -10,6 +10,7 @@ from sightline import plug
 from sightline.config_loss import LOSS_OF_TASK
 from sightline.data.outputs import TASK_OF, Kind
 from sightline.errors import ConfigError, PlugError
+from sightline.task.constant import Constant
 from sightline.task.task import LossFunction
 from sightline.training.boxes import BOX_LOSSES
 from sightline.training.config import LossConfig
@@ -85,8 +86,10 @@ def weighed(loss: LossFunction, weights: torch.Tensor) -> LossFunction:
     smoothing of 0.1, the best answer to an image of the frequent class would be the rare one.
     """
 
+    kept = Constant(weights)
+
     def loss_of(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        own = weights.to(logits)
+        own = kept.on(logits.device, logits.dtype)
         if targets.ndim == 1:
             return loss(logits, targets) * own[targets]
         pulls = targets * own

@@ -8,6 +8,7 @@ import dataclasses
 import torch
 from torch.nn import functional
 
+from sightline.task.constant import Constant
 from sightline.training.config import LossConfig
 
 
@@ -16,12 +17,12 @@ class BinaryCrossEntropy:
     """Binary cross entropy of each label, their mean or their sum over the labels."""
 
     config: LossConfig
-    weights: torch.Tensor | None = None
+    weights: Constant | None = None
     """``[labels]``: weight of an image that has the label, torch's ``pos_weight``; ``None``: 1."""
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Losses ``[n]``."""
-        own = None if self.weights is None else self.weights.to(logits)
+        own = None if self.weights is None else self.weights.on(logits.device, logits.dtype)
         each = functional.binary_cross_entropy_with_logits(
             logits, targets.to(logits), pos_weight=own, reduction="none"
         )  # fmt: skip
@@ -29,7 +30,7 @@ class BinaryCrossEntropy:
 
     def weighed(self, weights: torch.Tensor) -> "BinaryCrossEntropy":
         """The same with weights ``[labels]``."""
-        return dataclasses.replace(self, weights=weights)
+        return dataclasses.replace(self, weights=Constant(weights))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +41,13 @@ class BinaryFocal:
     """
 
     config: LossConfig
-    weights: torch.Tensor | None = None
+    weights: Constant | None = None
     """``[labels]``: weight of an image that has the label; ``None``: 1."""
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Losses ``[n]``."""
         wanted = targets.to(logits)
-        own = None if self.weights is None else self.weights.to(logits)
+        own = None if self.weights is None else self.weights.on(logits.device, logits.dtype)
         each = functional.binary_cross_entropy_with_logits(logits, wanted, pos_weight=own, reduction="none")
         missing = wanted * torch.sigmoid(-logits) + (1 - wanted) * torch.sigmoid(logits)
         # Where nothing is missing, the slope of a power below 1 would be infinite.
@@ -55,4 +56,4 @@ class BinaryFocal:
 
     def weighed(self, weights: torch.Tensor) -> "BinaryFocal":
         """The same with weights ``[labels]``."""
-        return dataclasses.replace(self, weights=weights)
+        return dataclasses.replace(self, weights=Constant(weights))

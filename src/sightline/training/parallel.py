@@ -97,6 +97,21 @@ def whole(value: Any) -> Any:
     return value
 
 
+def whole_on_main(value: Any) -> Any:
+    """The same in the memory of rank 0, tensor by tensor, so that no device ever holds the network; others get nothing.
+
+    All ranks must call it. What is no shard stays where it is.
+    """
+    if isinstance(value, DTensor):
+        full = value.full_tensor()
+        return full.cpu() if distributed.is_main() else None
+    if isinstance(value, dict):
+        return {key: whole_on_main(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(whole_on_main(item) for item in value)
+    return value
+
+
 def like(value: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """A whole tensor, divided as the other one is where the two have one shape; every rank keeps its own part."""
     if not isinstance(other, DTensor) or value.shape != other.shape:
@@ -117,6 +132,13 @@ def own_part(value: torch.Tensor) -> torch.Tensor:
 def is_sharded(module: nn.Module) -> bool:
     """Whether the ranks hold the network in shards."""
     return isinstance(module, FSDPModule)
+
+
+def to_shards(module: nn.Module) -> None:
+    """Divide again what a forward pass alone leaves whole, in memory that the next backward pass frees."""
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
 
 
 def split_layers(module: nn.Module, devices: list[torch.device]) -> None:

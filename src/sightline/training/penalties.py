@@ -5,7 +5,7 @@ from torch import nn
 
 from sightline.training.job import Job
 
-_LAYERS = (nn.Linear, nn.modules.conv._ConvNd)  # pyright: ignore[reportPrivateUsage]  the one parent of convolutions
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def add_penalties(job: Job) -> None:
@@ -26,8 +26,9 @@ def add_penalties(job: Job) -> None:
 
 
 def layer_weights(module: nn.Module) -> list[torch.Tensor]:
-    """The weights of the linear and convolutional layers."""
-    return [layer.weight for layer in module.modules() if isinstance(layer, _LAYERS)]
+    """The weights of the linear and convolutional layers, each once; transposed ones have their outputs elsewhere."""
+    weights = [layer.weight for layer in module.modules() if isinstance(layer, _LAYERS)]
+    return list({id(weight): weight for weight in weights}.values())
 
 
 def orthogonality_gradient(weight: torch.Tensor) -> torch.Tensor:

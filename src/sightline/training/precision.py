@@ -27,7 +27,7 @@ from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.arithmetic import cast, compute_with, has_tf32
 from sightline.training.job import LAYOUTS
-from sightline.training.shortage import is_out_of_memory
+from sightline.training.shortage import is_out_of_memory, release
 
 _REPEATS = 3
 _HOPELESS = 3.0
@@ -105,8 +105,11 @@ def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted:
 
 
 def seconds_of_step(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> float:
-    """Seconds that a training step in this form takes for each image; nothing in the network changes."""
-    return _measured(built, task, batch, device, [form], form)[form] / _measured_images(batch)
+    """Seconds that a training step in this form takes for each image; nothing in the network changes.
+
+    Infinite where so many images at a time cannot be computed.
+    """
+    return _measured(built, task, batch, device, [form], form).get(form, math.inf) / _measured_images(batch)
 
 
 def _told(seconds: float) -> str:
@@ -135,13 +138,22 @@ def _remembered(store: Path, rounds: list[list[Form]]) -> Choice | None:
     return None
 
 
-def _precisions(device: torch.device, precision: str) -> list[str]:
+def refuse_precision(device: torch.device, precision: str) -> None:
+    """Refuse an arithmetic that the device does not have.
+
+    Raises:
+        ConfigError: TF32 on a CPU or an older GPU.
+    """
     if precision == "tf32" and not has_tf32(device):
         raise ConfigError(
             "this device does not compute in TF32", where="train.precision",
             got=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             allowed=["auto", "fp32", "bf16", "fp16"], hint="NVIDIA's GPUs do since Ampere",
         )  # fmt: skip
+
+
+def _precisions(device: torch.device, precision: str) -> list[str]:
+    refuse_precision(device, precision)
     if precision != "auto":
         return [precision]
     if device.type == "cuda":
@@ -208,14 +220,12 @@ def _first(batch: Batch, count: int) -> Batch:
 def _try(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> None:
     """Go through the model and back in the plainest form: one that cannot is told of before the training begins."""
     compute_with(form.threads, form.precision)
-    layout = LAYOUTS[form.layout]
-    model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
-    try:
-        model(task.inputs(batch.pixels, device, layout)).float().sum().backward()
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError, MemoryError) as error:
-        if is_out_of_memory(error) and len(batch.targets) > 1:  # a step that does not fit is divided
-            _try(built, task, _first(batch, len(batch.targets) // 2), device, form)
-            return
+    error = _fault(built, task, batch, device, form)
+    while error is not None and is_out_of_memory(error) and len(batch.targets) > 1:
+        release(device)
+        batch = _first(batch, len(batch.targets) // 2)
+        error = _fault(built, task, batch, device, form)
+    if error is not None:
         _, height, width, channels = batch.pixels.shape
         raise ModelError(
             f"the model cannot be trained on batches of {len(batch.targets)} images of {height} x {width} x {channels}",
@@ -224,6 +234,19 @@ def _try(built: Built, task: Task, batch: Batch, device: torch.device, form: For
             hint="try another data.image_size or train.batch_size; a module of your own must take "
             "[n, channels, height, width] and give [n, classes]",
         ) from error
+
+
+def _fault(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> Exception | None:
+    """What keeps a step from being computed. The error holds nothing of the attempt: no memory stays taken by it."""
+    layout = LAYOUTS[form.layout]
+    try:
+        model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
+        with cast(form.precision, device):
+            outputs = model(task.inputs(batch.pixels, device, layout))
+        outputs.float().sum().backward()
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError, MemoryError) as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _measured_images(batch: Batch) -> int:

@@ -34,6 +34,7 @@ def roll_back(job: Job) -> dict[str, Any]:
     entry = job.checkpoints.named("last")
     if not distributed.from_main(job.checkpoints.is_good(entry) if distributed.is_main() else None):
         raise failure from CheckpointError(f"the checkpoint {entry.file} is damaged")
+    job.failure = None
     content = job.checkpoints.load(entry)
     restore(job, content)
     rate = job.plan.rollback.factor ** (len(before) + 1)

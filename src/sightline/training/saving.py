@@ -11,7 +11,7 @@ def save(job: Job, best: bool) -> None:
         RunError: the disk is full or the folder cannot be written; the last checkpoint still counts.
     """
     if job.plan.sharded:
-        for module in (job.built.module, *(() if job.ema is None else (job.ema.module,))):
+        for module in (job.built.module, *(average.module for average in job.averages)):
             distributed.same_buffers(module)  # any rank may be the one that writes them
         job.checkpoints.save_sharded(snapshot(job), job.state.step, best=best)
         return

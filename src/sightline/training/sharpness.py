@@ -1,6 +1,7 @@
 """Sharpness-aware minimization: the gradient at the worst point nearby."""
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -24,7 +25,9 @@ def add_uphill_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Bat
         batches: gives the micro-batches of the step.
         step: the step.
     """
+    asked = time.perf_counter()
     own = [next(batches) for _ in range(job.plan.accumulate)]
+    waited = time.perf_counter() - asked
     sums = add_gradients(job, model, iter(own), step)
     learning = [one for one in job.built.module.parameters() if one.grad is not None]
     before = [one.detach().clone() for one in learning]
@@ -37,7 +40,7 @@ def add_uphill_gradients(job: Job, model: nn.Module, batches: Iterator[tuple[Bat
     with torch.no_grad():
         for one, value in [*zip(learning, before, strict=True), *buffers]:
             one.copy_(value)
-    return dataclasses.replace(sums, notes=[*sums.notes, *again.notes])
+    return dataclasses.replace(sums, waited=waited, notes=[*sums.notes, *again.notes])
 
 
 def ascent(parameters: Sequence[nn.Parameter], rho: float, adaptive: bool) -> list[torch.Tensor]:

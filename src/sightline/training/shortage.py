@@ -1,5 +1,7 @@
 """Running out of memory: how it looks, and what it must not leave behind."""
 
+import gc
+
 import torch
 from torch import nn
 
@@ -17,6 +19,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+
+
+def release(device: torch.device) -> None:
+    """Give back what nothing holds any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 class Buffers:

@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import nn
 
+from sightline.training.ema import pairs
 from sightline.training.parallel import own_part
 
 
@@ -25,7 +26,7 @@ class Swa:
         """Take in the weights after optimizer step ``step``; counters and other whole numbers are copied."""
         if step < self.start:
             return
-        for own, new in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
+        for own, new in pairs(self.module, module):
             if own.dtype.is_floating_point:
                 own_part(own).lerp_(own_part(new), 1 / (step - self.start + 1))
             else:

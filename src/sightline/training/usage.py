@@ -91,16 +91,16 @@ def usage_of(job: Job) -> Usage:
     """What a training took so far."""
     parameters = list(job.built.module.parameters())
     states = (value for own in job.optimizer.state.values() for value in own.values())
-    device = job.plan.device
-    on_gpu = device.type == "cuda"
+    devices = {own_part(parameter).device for parameter in parameters}  # several where layers are spread over them
+    on_gpu = job.plan.device.type == "cuda"
     return Usage(
         weights=bytes_of(parameters),
         gradients=bytes_of(parameter for parameter in parameters if parameter.requires_grad),
         optimizer=bytes_of(value for value in states if isinstance(value, torch.Tensor)),
         average=sum(bytes_of(own.module.parameters()) for own in (job.ema, job.swa) if own is not None),
         activations=job.kept or 0,
-        peak=torch.cuda.max_memory_allocated(device) if on_gpu else _peak_of_process(),
-        reserved=torch.cuda.max_memory_reserved(device) if on_gpu else None,
+        peak=sum(map(torch.cuda.max_memory_allocated, devices)) if on_gpu else _peak_of_process(),
+        reserved=sum(map(torch.cuda.max_memory_reserved, devices)) if on_gpu else None,
     )
 
 

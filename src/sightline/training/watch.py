@@ -42,7 +42,9 @@ class Watch:
         found = int(self.first_bad.item())
         if found:
             self._stop_at(found, "loss", "")
-        if self._any(self._parameters()):
+        judged = self.job.judged
+        kept = [*self._parameters(), *self.job.built.module.buffers(), *judged.parameters(), *judged.buffers()]
+        if self._any(kept):
             self._stop_at(self.job.state.step, "weights", "")
 
     def _parameters(self) -> Iterator[nn.Parameter]:
@@ -51,7 +53,7 @@ class Watch:
     def _any(self, tensors: Iterable[torch.Tensor | None]) -> bool:
         """Whether one of them is not finite, on any rank."""
         bad = any(tensor is not None and not torch.isfinite(own_part(tensor)).all() for tensor in tensors)
-        return distributed.any_rank(bad, self.job.plan.device)
+        return distributed.any_rank(bad)
 
     def _stop_at(self, step: int, thing: str, turned: str) -> None:
         entries = self.job.checkpoints.entries()

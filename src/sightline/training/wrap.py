@@ -27,7 +27,9 @@ def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
     if distributed.world() == 1 or is_sharded(job.built.module):
         return module
     devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
-    return DistributedDataParallel(module, device_ids=devices)
+    # Looking for unused parameters also keeps DDP from laying out its buckets anew after the first step. Three ranks or
+    # more would then add up in another order, and a run that was resumed would not be the one that never stopped.
+    return DistributedDataParallel(module, device_ids=devices, find_unused_parameters=True)
 
 
 def without_sync(model: nn.Module, skip: bool) -> contextlib.AbstractContextManager[None]:

@@ -19,7 +19,7 @@ from sightline.data.outputs import TASK_OF, Kind
 from sightline.model.build import MODELS
 from sightline.training.choices import DECAYS
 from sightline.training.optimizer_kinds import KINDS
-from sightline.workflow.network import settings_of_run
+from sightline.workflow.network import settings_of_run, view_of_run
 from sightline.workflow.say import Say
 
 PHOTO_MODEL = "mobilenetv3_large_100"
@@ -72,6 +72,23 @@ class Settling:
                 self.chose("model.weights", "none", "published weights expect larger images")
             else:
                 self.chose("model.weights", "hub", "starting from published weights needs fewer images")
+
+    def keep_view(self) -> None:
+        """What is not set about images is as the run had it that the weights are from."""
+        before, data = view_of_run(self.config.model.weights), self.config.data
+        if before is None:
+            return
+        same_color = data.color in ("auto", before.color)
+        for key, own, value in (
+            ("color", data.color == "auto", before.color),
+            ("image_size", data.image_size == "auto", before.height),
+            ("resize", data.resize == "auto", before.resize),
+            ("interpolation", data.interpolation == "auto", before.interpolation),
+            ("mean", data.mean is None and same_color, list(before.mean)),
+            ("std", data.std is None and same_color, list(before.std)),
+        ):
+            if own:
+                self.chose(f"data.{key}", value, "that of the run that the weights are from")
 
     def choose_data(self, seen: int) -> None:
         """Augmentation, by the side in pixels that the model sees."""

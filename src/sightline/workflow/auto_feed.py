@@ -112,6 +112,9 @@ def settle_workers(
     images = held(samples, training_form(config, contract), indices) if is_kept(config) else None
     dataset = training_dataset(samples, contract, config, images, pin=False)
     making, training = _seconds_of(dataset, Piece(0, indices)), step(len(indices))
+    if not math.isfinite(training):
+        settling.chose("data.workers", most, "one for each core; a step on so many images at a time cannot be measured")
+        return
     needed = math.ceil(_SLACK * making / training) if making > _FREE * training else 0
     kind = "threads" if dataset.in_threads else "processes"
     figures = f"{1000 * making:.3g} ms to make and {1000 * training:.3g} ms to train on {len(indices)} images"

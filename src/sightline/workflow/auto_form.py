@@ -17,7 +17,7 @@ from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.budget import Demand, fit
 from sightline.training.losses import of_batch
-from sightline.training.precision import Form, Wanted, choose, seconds_of_step
+from sightline.training.precision import Form, Wanted, choose, refuse_precision, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
 
@@ -32,6 +32,7 @@ def settle_form(settling: Settling, samples: Samples, contract: Contract, built:
     pieces = Pieces(samples, Evaluation(contract), settling.config.seed)
     batch = next(load(pieces, [Piece(0, indices)], workers=0))
     if train.distributed.kind != "ddp":
+        refuse_precision(torch.device(train.device), train.precision)
         _go_through(built, task, batch)
         return _unmeasured(settling, batch)
     most = max(1, cores() // distributed.local_world())

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sightline import plug
 from sightline.config import RunConfig
 from sightline.data.check.outliers import embedding_outliers, outliers
 from sightline.data.check.suspects import suspect_labels, suspects
@@ -60,7 +61,8 @@ def doubted_labels(run: Path, data: Path, samples: Samples, facts: Scan, *, trai
         ConfigError: ``train_too`` with data of which the run was trained on nothing.
     """
     here = Run.open(run)
-    model = open_trained(here)
+    with plug.elsewhere():
+        model = open_trained(here)
     if model.contract.kind != "class":
         raise ConfigError(
             "labels are doubted where an image has one class; this run is about another task", where="--run",

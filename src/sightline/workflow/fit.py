@@ -9,15 +9,16 @@ from typing import Any
 
 from sightline import distributed
 from sightline.config_file import load_resolved
-from sightline.errors import CheckpointError, NonFiniteError, RankError, RunError
+from sightline.errors import CheckpointError, NonFiniteError, OutOfMemoryError, RankError, RunError
 from sightline.records import Record
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints, Entry, weights_sha256
 from sightline.training.job import Job, restore
 from sightline.training.looking_back import explained
 from sightline.training.loop import train
-from sightline.training.parallel import whole
+from sightline.training.parallel import whole_on_main
 from sightline.training.rollback import roll_back
+from sightline.training.shortage import is_out_of_memory
 from sightline.training.usage import Usage, start_counting, usage_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job, sinks_of
@@ -72,7 +73,8 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         reason = stop.shared()
         whole_run = "finished" if job.state.step >= job.plan.steps else reason or "finished"
         ended = "patience" if job.state.enough else whole_run
-        digest = weights_sha256(whole(job.built.module.state_dict()))
+        state = whole_on_main(job.built.module.state_dict())
+        digest = distributed.from_main(weights_sha256(state) if distributed.is_main() else None)
         if distributed.is_main():
             _conclude(run, job, digest, ended, usage_of(job) if job.state.step > begun else None, say)
     return Trained(run, digest, job.state.step, ended)
@@ -102,7 +104,16 @@ def _trained(job: Job, run: Run, prepared: Prepared, say: Say, stop: Stop, posit
                     job.state.enough = True
                     stop.because("patience")
         except NonFiniteError as error:
-            job.failure = error
+            job.failure = error.with_traceback(None)  # it would hold the loop, its workers and its batches
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                f"memory ran out after step {job.state.step}, in the optimizer, an evaluation or a checkpoint",
+                where=str(run.folder), got=str(error).strip().split("\n")[0],
+                hint="sightline resume goes on from the last checkpoint where there is more memory; or train with a "
+                "smaller network, evaluation.batch_size or train.batch_size",
+            ) from error  # fmt: skip
         else:
             return True
     job.failure = explained(job, job.failure)

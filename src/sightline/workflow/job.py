@@ -31,7 +31,7 @@ from sightline.training.ema import Ema
 from sightline.training.freezing import make_freezing
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan, Rollback
 from sightline.training.optimizers import make_optimizer
-from sightline.training.parallel import is_sharded, parallel_of
+from sightline.training.parallel import is_sharded, parallel_of, to_shards
 from sightline.training.schedules import Clock, clock_of, rate_of, steps_of
 from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
@@ -259,6 +259,7 @@ def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
             with torch.inference_mode():
                 for _ in range(empty):
                     module(one)
+            to_shards(module)
         loss, score, count = distributed.summed(sums).tolist()
         return {"val_loss": loss / count, f"val_{prepared.judge.figure}": score / count}
 

@@ -171,6 +171,14 @@ def settings_of_run(weights: str) -> ModelConfig | None:
     return None if run is None else load_resolved(run.config).model
 
 
+def view_of_run(weights: str) -> Contract | None:
+    """What a run's network sees of an image; ``None`` where the weights are not from a run."""
+    if weights in ("auto", "none", "hub") or is_address(weights):
+        return None
+    run, _ = _run_of(Path(weights))
+    return None if run is None else Contract.load(run.contract)
+
+
 def _verify(path: Path, sha256: str) -> None:
     if not sha256 or not path.is_file():
         return

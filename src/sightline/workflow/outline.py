@@ -123,8 +123,7 @@ def _run(folder: Path, config: Path | None, settings: Sequence[str], classes: in
             "a run has its own settings and classes", where="-c" if config is not None else "--classes",
             hint="leave it out; -s changes single settings",
         )  # fmt: skip
-    for path in run.info().get("plugs", []):
-        plug.search_in(Path(path))
+    plug.search_in(*run.user_folders())
     if not run.contract.exists():
         raise RunError(f"{folder} has not been prepared", hint=f"sightline resume {folder}")
     contract = Contract.load(run.contract)
@@ -133,8 +132,7 @@ def _run(folder: Path, config: Path | None, settings: Sequence[str], classes: in
 
 
 def _name(name: str, config: Path | None, settings: Sequence[str]) -> tuple[RunConfig, _Shape]:
-    if config is not None:
-        plug.search_in(config.parent)
+    plug.search_in(Path.cwd(), *([] if config is None else [config.parent]))
     loaded = load(config, settings)
     refuse_useless(loaded.config, loaded.origins)
     seen = resolve(loaded.config, {"model.name": name})

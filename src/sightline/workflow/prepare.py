@@ -39,6 +39,7 @@ from sightline.workflow.intake import Intake, take_in, with_what
 from sightline.workflow.network import build_model, check_spread, refuse_absent_weights, refuse_probabilities
 from sightline.workflow.say import Say
 from sightline.workflow.tasks import outputs_of, tasks_of, wanted_by
+from sightline.workflow.user_files import fingerprints, tell_changed
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,6 +99,7 @@ def settle_view(config: RunConfig, origins: dict[str, str], say: Say) -> View:
     say.note(_counted(samples))
     typical = float(np.median(np.minimum(facts.rows["width"], facts.rows["height"])))
     settling.choose_model(typical)
+    settling.keep_view()
     model = settling.config.model
     contract = derive_contract(
         settling.config.data,
@@ -158,7 +160,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         **view.taken.noted(),
     )
     dump(settling.config, settling.origins, run.config)
-    run.note(state="prepared")
+    run.note(state="prepared", own_files=fingerprints(settling.config))
     return Prepared(
         settling.config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers, facts
     )
@@ -176,6 +178,7 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
     Raises:
         ChangedDataError: training or validation images are no longer what they were.
     """
+    tell_changed(run, config, say)
     contract = Contract.load(run.contract)
     found = read(config.data.path, config.data.reader, config.data.root, wanted_by(config))
     samples = apply_split(found, run.split, contract.classes)
@@ -184,13 +187,13 @@ def reopen(run: Run, config: RunConfig, say: Say, *, begun: bool) -> Prepared:
         samples = dataclasses.replace(samples, weights=None)
     balanced = balance_of(samples, config)
     refuse_other_weights(run, balanced)
-    compute_with(int(config.train.threads), config.train.precision)
     start = resolve(config, {"model.weights": "none"}) if begun else config
     built, _ = build_model(start, contract, say, _prior(samples, config, balanced))
     Forwards(built.module, config.train)
     hashes = packed(read_split(run.split).sha256)
     task, judge = tasks_of(config, contract, balanced)
     lesson = taught(run, config, task, built, contract, samples, hashes, say)
+    compute_with(int(config.train.threads), config.train.precision)  # a teacher was opened with those of its own
     return Prepared(config, samples, contract, built, lesson.task, judge, balanced, hashes, lesson.answers)
 
 

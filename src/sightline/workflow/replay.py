@@ -119,8 +119,7 @@ def _by_records(
 
 def _retrained(run: Run, count: int, say: Say) -> _Trace:
     """The first steps of a run once more."""
-    for folder in run.info().get("plugs", []):
-        plug.search_in(Path(folder))
+    plug.search_in(*run.user_folders())
     with tempfile.TemporaryDirectory(prefix="sightline-replay-") as folder:
         copy = Run(Path(folder))
         for path in (run.config, run.info_file, run.split, run.contract):

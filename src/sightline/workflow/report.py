@@ -25,8 +25,7 @@ def report_run(run: Path) -> Path:
         RunError: no such run, or its documents are damaged.
     """
     here = Run.open(run)
-    for folder in here.info().get("plugs", []):
-        plug.search_in(Path(folder))
+    plug.search_in(*here.user_folders())
     draw_curves(here.read_records(), here.plots)
     return write_report(here, _Pictures(here))
 

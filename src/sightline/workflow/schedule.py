@@ -137,8 +137,7 @@ def _of_run(folder: Path, config: Path | None, settings: Settings | None, sample
     run = Run.open(folder)
     if not run.split.exists():
         raise RunError(f"{folder} was not prepared yet", hint=f"sightline resume {folder}")
-    for place in run.info().get("plugs", []):
-        plug.search_in(Path(place))
+    plug.search_in(*run.user_folders())
     settled, count = load_resolved(run.config), read_split(run.split).parts.count("train")
     return settled, count if settled.data.limit is None else min(count, settled.data.limit)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from sightline import plug
 from sightline.config_file import dump, load_resolved
 from sightline.data.contract import Contract
 from sightline.errors import ConfigError, RunError
@@ -125,6 +126,7 @@ def _shapes(state: Weights) -> dict[str, torch.Size]:
 
 def _kitchen(run: Run, say: Say) -> tuple[Job, Callable[[list[Weights]], float]]:
     """The job of a run, and what puts the mean of some weights into its network and judges it."""
+    plug.search_in(*run.user_folders())
     prepared: Prepared = reopen(run, load_resolved(run.config), say, begun=True)
     feed = Feed(prepared)
     feed.open(say)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from sightline import plug
 from sightline.config import RunConfig
 from sightline.data.cache import Hashes
 from sightline.data.contract import Contract
@@ -94,7 +95,8 @@ def teacher_of(config: RunConfig, student: Contract, device: torch.device) -> Te
         contract, digest = bundle.contract, str(bundle.document["provenance"]["weights_sha256"])
         module: nn.Module = _Served(bundle)
     elif (folder / "run.json").is_file():
-        model = open_trained(Run.open(folder))
+        with plug.elsewhere():
+            model = open_trained(Run.open(folder))
         contract, digest = model.contract, model.weights_sha256
         module = model.module.to(device).requires_grad_(False)
     else:

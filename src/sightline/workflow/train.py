@@ -94,8 +94,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
     if "soup" in here.info():
         raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
     meet(load_resolved(here.config))
-    for folder in here.info().get("plugs", []):
-        plug.search_in(Path(folder))
+    plug.search_in(*here.user_folders())
     with Stop() as stop, contextlib.ExitStack() as stack:
         with distributed.together("opening the run"):
             if distributed.is_main():

@@ -1,7 +1,6 @@
 """A trained network, taken from a run for evaluation, prediction or export."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -53,8 +52,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
     """
     if not run.contract.exists():
         raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
-    for folder in run.info().get("plugs", []):
-        plug.search_in(Path(folder))
+    plug.search_in(*run.user_folders())
     config, contract = load_resolved(run.config), Contract.load(run.contract)
     content, name = _content(run, checkpoint)
     built = make_model(config.model, len(contract.classes), contract.channels, size=contract.height)

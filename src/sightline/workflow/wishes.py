@@ -27,8 +27,7 @@ def loaded_from(data: str | Path | None, config: Path | None, settings: Settings
     words = settings if isinstance(settings, list) else [f"{k}={json.dumps(v)}" for k, v in (settings or {}).items()]
     if data is not None:
         words = [*words, f"data.path={json.dumps(str(data))}"]
-    if config is not None:
-        plug.search_in(config.parent)
+    plug.search_in(Path.cwd(), *([] if config is None else [config.parent]))
     loaded = load(config, words)
     refuse_useless(loaded.config, loaded.origins)
     return loaded
