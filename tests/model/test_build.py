@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from huggingface_hub import constants
+from torch import nn
 
 from sightline import plug
 from sightline.errors import ModelError, PlugError, WeightsError
@@ -66,6 +67,30 @@ def test_a_users_own_model(own_models):
         "3.bias": 1,
     }
     assert preferred_input("my_nets:tiny") is None and license_of("my_nets:tiny") == ""
+
+
+class Own(nn.Module):
+    """Layers in the order in which they are given, which need not be that of the forward pass."""
+
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+
+@pytest.mark.parametrize(
+    ("layers", "head"),
+    [
+        ({"se": nn.Linear(4, 4), "classifier": nn.Conv2d(4, 3, 1)}, {"classifier.weight", "classifier.bias"}),
+        ({"classifier": nn.Conv2d(4, 3, 1), "se": nn.Linear(4, 4)}, {"classifier.weight", "classifier.bias"}),
+        ({"classifier": nn.Linear(4, 3), "aux": nn.Linear(4, 7)}, {"classifier.weight", "classifier.bias"}),
+        ({"gate": nn.Conv2d(4, 3, 1), "classifier": nn.Linear(4, 3, bias=False)}, {"classifier.weight"}),
+        ({"se": nn.Linear(4, 4), "classifier": nn.Conv2d(4, 3, 3)}, set()),
+    ],
+)
+def test_the_head_of_an_own_model_is_the_last_layer_with_an_output_for_each_class(layers, head, monkeypatch):
+    monkeypatch.setitem(MODELS, "own", lambda **_: Own(**layers))
+    assert build("own", 3, 1, {}).head == head
 
 
 def test_a_users_function_that_gives_no_module(own_models):

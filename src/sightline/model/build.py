@@ -28,7 +28,7 @@ class Built:
     module: nn.Module
     """Normalized float32 ``[n, channels, h, w]`` to logits ``[n, classes]``."""
     head: frozenset[str]
-    """Names of the parameters of the last layer, which no pretrained weights can give."""
+    """Names of the parameters of the last layer, which no pretrained weights can give; empty: it is not known."""
     depth: dict[str, int]
     """Layer of each parameter, 0 at the input; the head has the largest."""
     stages: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
@@ -190,15 +190,21 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
     return module
 
 
+def outputs_of(layer: nn.Module) -> int | None:
+    """How many outputs a layer has that may be a last one: a linear one, or a convolution of single pixels."""
+    if isinstance(layer, nn.Linear):
+        return layer.out_features
+    if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1:
+        return layer.out_channels
+    return None
+
+
 def _last_layer(module: nn.Module, classes: int) -> frozenset[str]:
-    """Parameters of the last linear layer, the head of a module that does not name it; else of the last convolution of
-    single pixels with an output for each class, as in networks that average logits over places."""
-    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)] or [
-        name
-        for name, layer in module.named_modules()
-        if isinstance(layer, nn.Conv2d) and (layer.kernel_size, layer.out_channels) == ((1, 1), classes)
-    ]
-    return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(layers[-1] + "."))
+    """Parameters of the last linear layer or convolution of single pixels that has an output for each class, the head
+    of a module that does not name it; none where there is no such layer."""
+    layers = [name for name, layer in module.named_modules() if outputs_of(layer) == classes]
+    before = f"{layers[-1]}." if layers and layers[-1] else ""
+    return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(before))
 
 
 def _depth_by_order(module: nn.Module) -> dict[str, int]:
