@@ -129,6 +129,19 @@ def test_options_that_a_model_does_not_take():
         build("cnn", 2, 3, {"norm": "layer"})
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("cnn", {"dropout": 2}, "dropout probability has to be between 0 and 1"),
+        ("cnn", {"width": -1}, "negative dimension"),
+        ("mlp", {"dropout": 2}, "dropout probability has to be between 0 and 1"),
+    ],
+)
+def test_options_with_which_a_built_in_model_cannot_be_built(name, options, told):
+    with pytest.raises(ModelError, match=rf"^model '{name}' .* \(model.*\)\n  got: .*{told}"):
+        build(name, 2, 3, options)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_hub_has_no_weights_of_built_in_models(name):
     with pytest.raises(

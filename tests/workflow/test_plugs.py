@@ -59,6 +59,22 @@ train:
   optimizer: {name: "mine:lion"}
   schedule: {name: "mine:steps_down", warmup: 0st}
 """
+LATE = """
+from torch.nn import functional
+
+
+def loss(config):
+    done = []
+
+    def each(logits, targets):
+        if logits.requires_grad:
+            done.append(0)
+        if len(done) == 2:
+            raise ValueError("no more")
+        return functional.cross_entropy(logits, targets, reduction="none")
+
+    return each
+"""
 OURS = {"model.name": None, "model.options": None}
 
 
@@ -153,3 +169,21 @@ def test_a_part_that_breaks_its_contract_is_named_and_leaves_no_run(
         train_small(pictures, tmp_path / "run", **changes)
     assert type(raised.value).__module__ == "sightline.errors"
     assert not (tmp_path / "run").exists()
+
+
+def test_a_fault_in_the_users_own_model_is_the_users_to_see_and_leaves_no_run(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "bad.py").write_text("def thing(num_classes, in_chans):\n    raise ValueError('too deep')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="^too deep$"):
+        train_small(pictures, tmp_path / "run", **{"model.name": "bad:thing", "model.options": None})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fault_after_the_first_step_leaves_the_run(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "late.py").write_text(LATE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="^no more$"):
+        train_small(pictures, tmp_path / "run", **{"train.loss.name": "late:loss"})
+    assert steps_of(tmp_path / "run") == [1] and Run(tmp_path / "run").config.is_file()

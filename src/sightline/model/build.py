@@ -12,7 +12,7 @@ from torch import nn
 
 from sightline import plug
 from sightline.data.derive import Preferred
-from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
+from sightline.errors import ModelError, PlugError, SightlineError, WeightsError, did_you_mean
 from sightline.model import hub as published
 from sightline.model.cnn import cnn
 from sightline.model.mlp import mlp
@@ -182,6 +182,15 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
         module = make(num_classes=classes, in_chans=channels, **options)
     except TypeError as error:
         raise ModelError(f"model '{name}' does not take these arguments", where="model", got=str(error)) from error
+    except SightlineError:
+        raise
+    except Exception as error:
+        if name not in MODELS:  # the traceback leads into the user's own file
+            raise
+        raise ModelError(
+            f"model '{name}' cannot be built with these options", where="model.options",
+            got=f"{options}: {_first_line(error)}",
+        ) from error  # fmt: skip
     if not isinstance(module, nn.Module):
         raise PlugError(
             f"'{name}' did not give a module", where="model.name", got=type(module).__name__,
