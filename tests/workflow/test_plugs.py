@@ -1,13 +1,15 @@
 """The user's own parts, from a file beside the config, found again from any folder."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sightline import evaluate, export_run, predict, report, resume, train
-from sightline.errors import NonFiniteError, PlugError
+from sightline.errors import CheckpointError, NonFiniteError, PlugError
 from sightline.run import Run
+from sightline.workflow.environment import versions
 from small_training import settings, steps_of, timeless, train_small, weights_of
 
 MINE = """
@@ -130,6 +132,25 @@ def test_a_resumed_run_finds_the_users_parts(
     assert resume(tmp_path / "run").weights_sha256 == whole.weights_sha256
 
 
+def test_weights_that_the_users_changed_model_cannot_take_are_told(
+    project: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = tmp_path / "run"
+    train(pictures, config=project / "my.yaml", settings=settings(**OURS, train__steps=2), run=run)
+    before = Run(run).read_records()
+    (project / "mine.py").write_text(MINE.replace("nn.Linear(16 * in_chans, hidden), nn.ReLU()", "nn.Identity()"))
+    monkeypatch.delitem(sys.modules, "sightline_plug_mine")
+    told = (
+        r"^the weights of step.* do not fit the network as it is built now \(.*run\)\n"
+        r"  got: 3.weight is not in the checkpoint, 3.bias is not in the checkpoint, 2.weight .* and 3 more"
+        rf"\n  next: give .*mine.py back .* made with sightline {versions()['sightline']}, .*torch"
+    )
+    for again in (evaluate, resume):
+        with pytest.raises(CheckpointError, match=told):
+            again(run)
+    assert Run(run).read_records() == before
+
+
 def test_a_loss_that_becomes_nan_stops_the_run_which_then_goes_on(
     pictures: Path, tmp_path: Path, disturbed: Callable[[str], None]
 ):
@@ -176,7 +197,7 @@ def test_a_fault_in_the_users_own_model_is_the_users_to_see_and_leaves_no_run(
 ):
     (tmp_path / "bad.py").write_text("def thing(num_classes, in_chans):\n    raise ValueError('too deep')\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="^too deep$"):
+    with pytest.raises(ValueError, match=r"^too deep$"):
         train_small(pictures, tmp_path / "run", **{"model.name": "bad:thing", "model.options": None})
     assert not (tmp_path / "run").exists()
 
@@ -184,6 +205,6 @@ def test_a_fault_in_the_users_own_model_is_the_users_to_see_and_leaves_no_run(
 def test_a_fault_after_the_first_step_leaves_the_run(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "late.py").write_text(LATE)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="^no more$"):
+    with pytest.raises(ValueError, match=r"^no more$"):
         train_small(pictures, tmp_path / "run", **{"train.loss.name": "late:loss"})
     assert steps_of(tmp_path / "run") == [1] and Run(tmp_path / "run").config.is_file()
