@@ -10,7 +10,9 @@ from sightline import evaluate, resume
 from sightline.errors import RunError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints, weights_sha256
+from sightline.workflow.replay import replay_runs
 from sightline.workflow.report import report_run
+from sightline.workflow.schedule import show_schedule
 from sightline.workflow.soup import averaged, make_soup
 from small_training import timeless, train_small, weights_of, write_pictures
 
@@ -49,6 +51,10 @@ def test_a_soup_is_evaluated_and_reported_like_a_run_and_not_resumed(runs: list[
     assert Run(tmp_path / "soup").info()["soup"]["used"] == [str(run) for run in runs]
     with pytest.raises(RunError, match="is a soup of runs: there is no training to go on with"):
         resume(tmp_path / "soup")
+    with pytest.raises(RunError, match="is a soup of runs: there is no training to repeat"):
+        replay_runs(tmp_path / "soup", runs[0])
+    with pytest.raises(RunError, match="is a soup of runs: there is no training whose rates could be shown"):
+        show_schedule(tmp_path / "soup", out=tmp_path / "schedule.png")
 
 
 def test_a_greedy_soup_is_no_worse_than_its_best_run(runs: list[Path], tmp_path: Path):

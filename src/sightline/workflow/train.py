@@ -11,7 +11,7 @@ from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
-from sightline.errors import ConfigError, RunError, TrainingError
+from sightline.errors import ConfigError, TrainingError
 from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints
@@ -92,8 +92,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
     """
     say = _speaker(say)
     here = Run.open(run)
-    if "soup" in here.info():
-        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
+    here.require_training("to go on with")
     meet(load_resolved(here.config))
     for folder in here.info().get("plugs", []):
         plug.search_in(Path(folder))
