@@ -142,6 +142,15 @@ def test_options_with_which_a_built_in_model_cannot_be_built(name, options, told
         build(name, 2, 3, options)
 
 
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"])
+def test_options_that_would_fill_a_timm_model_unseen_are_refused(option):
+    message = (
+        rf"^model.options.{option} would fill 'resnet18' .* \(model.options\)\n  got: w.pt\n  next: .*model.weights"
+    )
+    with pytest.raises(ModelError, match=message):
+        build("resnet18", 2, 3, {option: "w.pt"})
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_hub_has_no_weights_of_built_in_models(name):
     with pytest.raises(
@@ -186,10 +195,18 @@ def test_a_hub_without_an_address_is_asked_once_and_no_setting_is_left_changed(t
     with pytest.raises(WeightsError):
         build("resnet18", 2, 3, {}, hub=True)
     assert asked == [True, False]
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
+    with pytest.raises(WeightsError):
+        build("resnet18", 2, 3, {}, hub=True)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:1")
+    with pytest.raises(WeightsError):
+        build("resnet18", 2, 3, {}, hub=True)
+    assert asked == [True, False, True, False]
 
 
 def _without_hub(monkeypatch, cache) -> None:
-    for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+    for key in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")

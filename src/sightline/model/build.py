@@ -19,6 +19,8 @@ from sightline.model.mlp import mlp
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "mlp": mlp}
 """Built-in models; every timm name works beside them."""
+_FILLING = ("pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay")
+"""Arguments of timm's that say which weights to load."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def build(
         hub: whether to fetch the model's published weights.
 
     Raises:
-        ModelError: unknown name, or options that the model does not take.
+        ModelError: unknown name, or options that the model does not take or that name weights.
         WeightsError: published weights were asked for and cannot be had.
         PlugError: the user's function does not give a module.
     """
@@ -92,6 +94,7 @@ def build(
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
         return Built(module, _last_layer(module, classes), _depth_by_order(module))
     _require_known(name)
+    _refuse_weights(name, options)
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options = {"img_size": size} | options
     module = _timm(name, classes, channels, options, hub)
@@ -125,6 +128,16 @@ def _require_known(name: str) -> None:
             if part
         ),
     )
+
+
+def _refuse_weights(name: str, options: dict[str, Any]) -> None:
+    given = [key for key in _FILLING if key in options]
+    if given:
+        raise ModelError(
+            f"model.options.{given[0]} would fill '{name}' with weights that the run knows nothing of",
+            where="model.options", got=options[given[0]],
+            hint="remove it, and give the file, its address, or hub with -s model.weights=…",
+        )  # fmt: skip
 
 
 def _timm(name: str, classes: int, channels: int, options: dict[str, Any], hub: bool) -> Any:
