@@ -13,7 +13,7 @@ The tree, each class with when it is raised::
     ├── ModelError            the model cannot be built for this task
     │   └── WeightsError      a weights file cannot be loaded, or does not fit
     ├── RunError              a run folder is missing, incomplete or in use
-    │   └── CheckpointError   a checkpoint is damaged or cannot be written
+    │   └── CheckpointError   a checkpoint is damaged, does not fit, or cannot be written
     ├── TrainingError         training cannot go on
     │   ├── NonFiniteError    the loss became NaN or infinite
     │   ├── OutOfMemoryError  a step does not fit into memory, and cannot be divided further
@@ -115,7 +115,7 @@ class RunError(SightlineError):
 
 
 class CheckpointError(RunError):
-    """A checkpoint is damaged or cannot be written."""
+    """A checkpoint is damaged, does not fit its network, or cannot be written."""
 
 
 class TrainingError(SightlineError):

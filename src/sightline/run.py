@@ -73,6 +73,21 @@ class Run:
             raise RunError(f"cannot make the run folder {folder}", got=error.strerror or str(error)) from error
         return run
 
+    def require_training(self, purpose: str) -> None:
+        """Let a run pass that was or will be trained.
+
+        Args:
+            purpose: what its training is wanted for, such as ``to go on with``.
+
+        Raises:
+            RunError: it is a soup of runs.
+        """
+        if "soup" in self.info():
+            raise RunError(
+                f"{self.folder} is a soup of runs: there is no training {purpose}",
+                hint=f"sightline evaluate {self.folder}",
+            )
+
     def _unborn(self) -> list[Path]:
         """What a run left that was killed before it had settings; anything else in the folder is refused."""
         if self.config.exists():

@@ -1,15 +1,22 @@
 """``lr-find`` proposes a rate by the very steps of a training; ``schedule`` tells what a rate will do."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
+from sightline.cli.lr_find import command as lr_find_verb
+from sightline.errors import ConfigError, TrainingError
 from sightline.run import Run
-from small_training import train_small, words
+from sightline.training.job import Job
+from sightline.training.loop import train
+from sightline.workflow import lr_find
+from small_training import settings, train_small, words
 
 Command = Callable[..., Any]
 SMALL = {"data__image_size": 8, "data__limit": 640, "train__batch_size": 32, "train__steps": None}
@@ -41,6 +48,34 @@ def test_lr_find_shows_the_curve_where_it_has_nothing_to_propose(command: Comman
     done = command("lr-find", noise, *words(train__lr=1e-12), "--steps", 30, "--out", out)
     assert done.code == 1 and out.exists()
     assert "the loss did not fall at any rate of the sweep" in done.err and "proposed" not in done.out
+
+
+def test_what_is_frozen_at_the_beginning_stays_so_in_the_whole_sweep(
+    noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    jobs: list[Job] = []
+    before: list[dict[str, torch.Tensor]] = []
+
+    def watched(job: Job) -> Iterator[Any]:
+        jobs.append(job)
+        before.append({key: value.clone() for key, value in job.built.module.state_dict().items()})
+        yield from train(job)
+
+    monkeypatch.setattr(lr_find, "train", watched)
+    given = settings(train__freeze="4st", train__swa="50%", train__lr=1e-3)
+    with contextlib.suppress(TrainingError):
+        lr_find.find_lr(noise, settings=given, steps=20, out=tmp_path / "lr.png")
+    (job,), (old,) = jobs, before
+    changed = {key for key, value in job.built.module.state_dict().items() if not torch.equal(value, old[key])}
+    assert changed == job.built.head and job.state.step == 20 and job.averages == []
+
+
+@pytest.mark.parametrize("steps", [5, 19, 10_001])
+def test_a_sweep_of_too_few_steps_is_refused_from_python_as_by_the_command(steps: int, noise: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match=rf"so many steps \(steps\)\n  got: {steps}\n  allowed: 20 to 10000$"):
+        lr_find.find_lr(noise, steps=steps, out=tmp_path / "lr.png")
+    (given,) = (one.type for one in lr_find_verb.params if one.name == "steps")
+    assert (given.min, given.max) == (lr_find.FEWEST, lr_find.MOST)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_lr_find_needs_data(command: Command):

@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from huggingface_hub import constants
+from torch import nn
 
 from sightline import plug
 from sightline.errors import ModelError, PlugError, WeightsError
@@ -68,6 +69,30 @@ def test_a_users_own_model(own_models):
     assert preferred_input("my_nets:tiny") is None and license_of("my_nets:tiny") == ""
 
 
+class Own(nn.Module):
+    """Layers in the order in which they are given, which need not be that of the forward pass."""
+
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+
+@pytest.mark.parametrize(
+    ("layers", "head"),
+    [
+        ({"se": nn.Linear(4, 4), "classifier": nn.Conv2d(4, 3, 1)}, {"classifier.weight", "classifier.bias"}),
+        ({"classifier": nn.Conv2d(4, 3, 1), "se": nn.Linear(4, 4)}, {"classifier.weight", "classifier.bias"}),
+        ({"classifier": nn.Linear(4, 3), "aux": nn.Linear(4, 7)}, {"classifier.weight", "classifier.bias"}),
+        ({"gate": nn.Conv2d(4, 3, 1), "classifier": nn.Linear(4, 3, bias=False)}, {"classifier.weight"}),
+        ({"se": nn.Linear(4, 4), "classifier": nn.Conv2d(4, 3, 3)}, set()),
+    ],
+)
+def test_the_head_of_an_own_model_is_the_last_layer_with_an_output_for_each_class(layers, head, monkeypatch):
+    monkeypatch.setitem(MODELS, "own", lambda **_: Own(**layers))
+    assert build("own", 3, 1, {}).head == head
+
+
 def test_a_users_function_that_gives_no_module(own_models):
     with pytest.raises(
         PlugError, match=r"'my_nets:nothing' did not give a module \(model.name\)\n  got: str\n  next: ret"
@@ -102,6 +127,28 @@ def test_options_that_a_model_does_not_take():
         build("cnn", 2, 3, {"widht": 1})
     with pytest.raises(ModelError, match=r"unknown norm 'layer' .*\n  allowed: batch, group, none"):
         build("cnn", 2, 3, {"norm": "layer"})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("cnn", {"dropout": 2}, "dropout probability has to be between 0 and 1"),
+        ("cnn", {"width": -1}, "negative dimension"),
+        ("mlp", {"dropout": 2}, "dropout probability has to be between 0 and 1"),
+    ],
+)
+def test_options_with_which_a_built_in_model_cannot_be_built(name, options, told):
+    with pytest.raises(ModelError, match=rf"^model '{name}' .* \(model.*\)\n  got: .*{told}"):
+        build(name, 2, 3, options)
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"])
+def test_options_that_would_fill_a_timm_model_unseen_are_refused(option):
+    message = (
+        rf"^model.options.{option} would fill 'resnet18' .* \(model.options\)\n  got: w.pt\n  next: .*model.weights"
+    )
+    with pytest.raises(ModelError, match=message):
+        build("resnet18", 2, 3, {option: "w.pt"})
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -148,10 +195,18 @@ def test_a_hub_without_an_address_is_asked_once_and_no_setting_is_left_changed(t
     with pytest.raises(WeightsError):
         build("resnet18", 2, 3, {}, hub=True)
     assert asked == [True, False]
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
+    with pytest.raises(WeightsError):
+        build("resnet18", 2, 3, {}, hub=True)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:1")
+    with pytest.raises(WeightsError):
+        build("resnet18", 2, 3, {}, hub=True)
+    assert asked == [True, False, True, False]
 
 
 def _without_hub(monkeypatch, cache) -> None:
-    for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+    for key in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")

@@ -102,6 +102,13 @@ def test_what_was_measured_is_remembered_and_a_damaged_memory_is_made_anew(monke
     assert catalog.describe(["mobilenetv3_small_050"]) == first
 
 
+def test_a_cache_that_cannot_be_written_costs_only_the_memory(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "file"))
+    (entry,) = catalog.describe(["mobilenetv3_small_050"])
+    assert entry.parameters and (tmp_path / "file").read_text() == "in the way"
+
+
 def test_a_network_that_cannot_be_built_here_is_listed_all_the_same(monkeypatch):
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: 1 / 0)
     (entry,) = catalog.describe(["resnet18"])

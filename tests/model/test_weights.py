@@ -35,6 +35,15 @@ WRAPPINGS = {
     "compiled and parallel": lambda state: {"_orig_mod.module." + key: value for key, value in state.items()},
     "lightning": lambda state: {"state_dict": {"model." + key: value for key, value in state.items()}},
     "timm's checkpoint": lambda state: {"arch": "cnn", "state_dict": state, "metric": 0.5},
+    "an average in a module": lambda state: {
+        "model": {key: value + 1 for key, value in state.items()},
+        "ema": {"module": state, "updates": torch.tensor(3)},
+    },
+    "an average of which only the settings are there": lambda state: {
+        "ema": {"decay": 0.9, "updates": torch.tensor(3)},
+        "model": state,
+    },
+    "DeepSpeed's": lambda state: {"module": state, "dp_world_size": 2},
     "half precision": lambda state: {k: v.half().float() if v.is_floating_point() else v for k, v in state.items()},
 }
 
@@ -158,8 +167,19 @@ def test_a_whole_module_is_refused(tmp_path):
         load_weights(network(2), tmp_path / "w.pt")
 
 
-@pytest.mark.parametrize(("content", "kind"), [([1, 2], "list"), ({"epoch": 3}, "dict"), ({"model": {}}, "dict")])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ([1, 2], "list"),
+        ({"epoch": 3, "shadow": {"a": torch.zeros(2)}}, "dict of epoch, shadow"),
+        ({"model": {}}, "dict of model"),
+        ({}, "dict of nothing"),
+    ],
+)
 def test_a_file_without_tensors_is_refused(tmp_path, content, kind):
     torch.save(content, tmp_path / "w.pt")
-    with pytest.raises(WeightsError, match=rf"no tensors in the weights file \(.*w.pt\)\n  got: {kind}"):
+    with pytest.raises(
+        WeightsError,
+        match=rf"no tensors in the weights file \(.*w.pt\)\n  got: {kind}\n  next: give the tensors by name",
+    ):
         load_weights(network(2), tmp_path / "w.pt")

@@ -97,11 +97,33 @@ def test_the_first_rule_that_fits_acts_alone_so_that_names_can_be_exchanged(tmp_
         ),
         ({"classifier": "3", "neck": "3"}, r"two tensors of the file get the name '3.weight'"),
         ({"re:(": "3"}, r"'re:\(' is no regular expression"),
+        (
+            {"re:^neck": r"\2"},
+            r"^'\\2' cannot take the place of 're:\^neck' \(model.weights_rules\)\n  got: invalid group reference 2.*\n"
+            r"  allowed: a name without references to groups$",
+        ),
+        ({"re:^(n)eck": r"\g<x>"}, r"cannot take the place of .*\n  got: .*'x'.*\n  allowed: \\1 to \\1$"),
     ],
 )
 def test_rules_that_cannot_be_right_are_refused(stored, rules, told):
     with pytest.raises(WeightsError, match=told):
         load_weights(network(), stored, rules=read_rules(rules))
+
+
+def test_an_exact_name_goes_before_one_under_a_prefix_and_names_that_the_model_lacks_may_come_twice(tmp_path, source):
+    others = {f"encoder.{key}": value + 1 for key, value in source.items()}
+    lost = {"x.weight": torch.zeros(2), "model.x.weight": torch.zeros(2)}
+    for place, tensors in enumerate((source | others | lost, others | lost | source)):
+        torch.save(tensors, tmp_path / f"{place}.pt")
+        module = network()
+        report = load_weights(module, tmp_path / f"{place}.pt")
+        assert equal(module, source) and not report.missing
+        assert set(others) | {"x.weight"} == set(report.unused)
+    torch.save(
+        {f"{wrapper}.{key}": value for key, value in source.items() for wrapper in ("net", "model")}, tmp_path / "w"
+    )
+    with pytest.raises(WeightsError, match=r"two tensors of the file get the name '0.weight'"):
+        load_weights(network(), tmp_path / "w")
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: 1\n", "{", "just words"])

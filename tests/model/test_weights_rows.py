@@ -6,7 +6,7 @@ from torch import nn
 
 from sightline.errors import WeightsError
 from sightline.model.weights import load_weights
-from sightline.model.weights_file import read_weights
+from sightline.model.weights_file import class_names, read_weights
 
 ROWS = ("1.weight", "1.bias")
 THEIRS = ("ant", "bee", "cat")
@@ -107,6 +107,11 @@ def test_names_that_cannot_be_right_are_refused(stored, text, told):
     stored.with_name("w.classes.txt").write_text(text)
     with pytest.raises(WeightsError, match=told):
         load_weights(network(3), stored, head=ROWS, rows=ROWS, classes=THEIRS)
+
+
+def test_names_that_an_editor_began_with_a_mark_keep_the_first_one(tmp_path):
+    (tmp_path / "names.txt").write_text("ant\nbee\n", encoding="utf-8-sig")
+    assert class_names(tmp_path / "names.txt") == ("ant", "bee")
 
 
 def test_a_file_of_names_that_is_not_there(stored):

@@ -1,13 +1,15 @@
 """The user's own parts, from a file beside the config, found again from any folder."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sightline import Say, evaluate, export_run, open_trained, predict, report, resume, train
-from sightline.errors import NonFiniteError, PlugError
+from sightline.errors import CheckpointError, NonFiniteError, PlugError
 from sightline.run import Run
+from sightline.workflow.environment import versions
 from small_training import settings, steps_of, timeless, train_small, weights_of
 
 MINE = """
@@ -58,6 +60,22 @@ train:
   loss: {name: "mine:squared"}
   optimizer: {name: "mine:lion"}
   schedule: {name: "mine:steps_down", warmup: 0st}
+"""
+LATE = """
+from torch.nn import functional
+
+
+def loss(config):
+    done = []
+
+    def each(logits, targets):
+        if logits.requires_grad:
+            done.append(0)
+        if len(done) == 2:
+            raise ValueError("no more")
+        return functional.cross_entropy(logits, targets, reduction="none")
+
+    return each
 """
 OURS = {"model.name": None, "model.options": None}
 
@@ -112,6 +130,25 @@ def test_a_resumed_run_finds_the_users_parts(
     disturbed("")
     found_anew()
     assert resume(tmp_path / "run").weights_sha256 == whole.weights_sha256
+
+
+def test_weights_that_the_users_changed_model_cannot_take_are_told(
+    project: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = tmp_path / "run"
+    train(pictures, config=project / "my.yaml", settings=settings(**OURS, train__steps=2), run=run)
+    before = Run(run).read_records()
+    (project / "mine.py").write_text(MINE.replace("nn.Linear(16 * in_chans, hidden), nn.ReLU()", "nn.Identity()"))
+    monkeypatch.delitem(sys.modules, "sightline_plug_mine")
+    told = (
+        r"^the weights of step.* do not fit the network as it is built now \(.*run\)\n"
+        r"  got: 3.weight is not in the checkpoint, 3.bias is not in the checkpoint, 2.weight .* and 3 more"
+        rf"\n  next: give .*mine.py back .* made with sightline {versions()['sightline']}, .*torch"
+    )
+    for again in (evaluate, resume):
+        with pytest.raises(CheckpointError, match=told):
+            again(run)
+    assert Run(run).read_records() == before
 
 
 def test_a_loss_that_becomes_nan_stops_the_run_which_then_goes_on(
@@ -185,3 +222,21 @@ def test_two_runs_with_files_of_one_name_keep_their_own(
     resume(tmp_path / "two" / "run", say=Say())
     told = f"WARNING: {tmp_path / 'two' / 'net.py'} has changed since this run began"
     assert told in capfd.readouterr().err.replace("\n", " ")
+
+
+def test_a_fault_in_the_users_own_model_is_the_users_to_see_and_leaves_no_run(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "bad.py").write_text("def thing(num_classes, in_chans):\n    raise ValueError('too deep')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^too deep$"):
+        train_small(pictures, tmp_path / "run", **{"model.name": "bad:thing", "model.options": None})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fault_after_the_first_step_leaves_the_run(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "late.py").write_text(LATE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^no more$"):
+        train_small(pictures, tmp_path / "run", **{"train.loss.name": "late:loss"})
+    assert steps_of(tmp_path / "run") == [1] and Run(tmp_path / "run").config.is_file()

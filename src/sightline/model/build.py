@@ -12,13 +12,15 @@ from torch import nn
 
 from sightline import plug
 from sightline.data.derive import Preferred
-from sightline.errors import ModelError, PlugError, WeightsError, did_you_mean
+from sightline.errors import ModelError, PlugError, SightlineError, WeightsError, did_you_mean
 from sightline.model import hub as published
 from sightline.model.cnn import cnn
 from sightline.model.mlp import mlp
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "mlp": mlp}
 """Built-in models; every timm name works beside them."""
+_FILLING = ("pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay")
+"""Arguments of timm's that say which weights to load."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Built:
     module: nn.Module
     """Normalized float32 ``[n, channels, h, w]`` to logits ``[n, classes]``."""
     head: frozenset[str]
-    """Names of the parameters of the last layer, which no pretrained weights can give."""
+    """Names of the parameters of the last layer, which no pretrained weights can give; empty: it is not known."""
     depth: dict[str, int]
     """Layer of each parameter, 0 at the input; the head has the largest."""
     stages: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
@@ -78,7 +80,7 @@ def build(
         hub: whether to fetch the model's published weights.
 
     Raises:
-        ModelError: unknown name, or options that the model does not take.
+        ModelError: unknown name, or options that the model does not take or that name weights.
         WeightsError: published weights were asked for and cannot be had.
         PlugError: the user's function does not give a module.
     """
@@ -92,6 +94,7 @@ def build(
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
         return Built(module, _last_layer(module, classes), _depth_by_order(module))
     _require_known(name)
+    _refuse_weights(name, options)
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options = {"img_size": size} | options
     module = _timm(name, classes, channels, options, hub)
@@ -125,6 +128,16 @@ def _require_known(name: str) -> None:
             if part
         ),
     )
+
+
+def _refuse_weights(name: str, options: dict[str, Any]) -> None:
+    given = [key for key in _FILLING if key in options]
+    if given:
+        raise ModelError(
+            f"model.options.{given[0]} would fill '{name}' with weights that the run knows nothing of",
+            where="model.options", got=options[given[0]],
+            hint="remove it, and give the file, its address, or hub with -s model.weights=…",
+        )  # fmt: skip
 
 
 def _timm(name: str, classes: int, channels: int, options: dict[str, Any], hub: bool) -> Any:
@@ -182,6 +195,15 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
         module = make(num_classes=classes, in_chans=channels, **options)
     except TypeError as error:
         raise ModelError(f"model '{name}' does not take these arguments", where="model", got=str(error)) from error
+    except SightlineError:
+        raise
+    except Exception as error:
+        if name not in MODELS:  # the traceback leads into the user's own file
+            raise
+        raise ModelError(
+            f"model '{name}' cannot be built with these options", where="model.options",
+            got=f"{options}: {_first_line(error)}",
+        ) from error  # fmt: skip
     if not isinstance(module, nn.Module):
         raise PlugError(
             f"'{name}' did not give a module", where="model.name", got=type(module).__name__,
@@ -190,15 +212,21 @@ def _call(name: str, make: Any, classes: int, channels: int, options: dict[str, 
     return module
 
 
+def outputs_of(layer: nn.Module) -> int | None:
+    """How many outputs a layer has that may be a last one: a linear one, or a convolution of single pixels."""
+    if isinstance(layer, nn.Linear):
+        return layer.out_features
+    if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1:
+        return layer.out_channels
+    return None
+
+
 def _last_layer(module: nn.Module, classes: int) -> frozenset[str]:
-    """Parameters of the last linear layer, the head of a module that does not name it; else of the last convolution of
-    single pixels with an output for each class, as in networks that average logits over places."""
-    layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)] or [
-        name
-        for name, layer in module.named_modules()
-        if isinstance(layer, nn.Conv2d) and (layer.kernel_size, layer.out_channels) == ((1, 1), classes)
-    ]
-    return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(layers[-1] + "."))
+    """Parameters of the last linear layer or convolution of single pixels that has an output for each class, the head
+    of a module that does not name it; none where there is no such layer."""
+    layers = [name for name, layer in module.named_modules() if outputs_of(layer) == classes]
+    before = f"{layers[-1]}." if layers and layers[-1] else ""
+    return frozenset(key for key, _ in module.named_parameters() if layers and key.startswith(before))
 
 
 def _depth_by_order(module: nn.Module) -> dict[str, int]:

@@ -12,7 +12,7 @@ import timm
 import timm.models
 import torch
 
-from sightline.errors import ModelError, did_you_mean
+from sightline.errors import ModelError, RunError, did_you_mean
 from sightline.files import cache_folder, write_json
 from sightline.model.build import MODELS
 
@@ -143,7 +143,8 @@ class _Store:
 
     def save(self) -> None:
         if self.fresh:
-            write_json(self.path, {name: own for name, own in self.known.items() if name not in MODELS})
+            with contextlib.suppress(RunError):  # no room or no right to write there: measured again next time
+                write_json(self.path, {name: own for name, own in self.known.items() if name not in MODELS})
             self.fresh = 0
 
 

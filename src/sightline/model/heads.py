@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sightline import plug
 from sightline.errors import ModelError, PlugError
-from sightline.model.build import Built
+from sightline.model.build import Built, outputs_of
 from sightline.model.config import HeadConfig
 
 SCALE = 10.0
@@ -168,12 +168,8 @@ def _made(layer: nn.Module, classes: int, config: HeadConfig) -> nn.Module:
 
 
 def _outputs(layer: nn.Module) -> int | None:
-    """How many outputs a last layer has: a linear one, or a convolution of single pixels."""
-    if isinstance(layer, nn.Linear):
-        return layer.out_features
-    if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1:
-        return layer.out_channels
-    return len(layer.weight) if isinstance(layer, LinearHead | CosineHead) else None
+    """How many outputs a last layer has, also one that was put there."""
+    return len(layer.weight) if isinstance(layer, LinearHead | CosineHead) else outputs_of(layer)
 
 
 def _inside(key: str, places: Iterable[str]) -> bool:

@@ -1,12 +1,10 @@
 """Published weights: where they lie, and a quick answer where that place cannot be reached."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Generator
-from urllib.parse import urlparse
-
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+from urllib.parse import ParseResult, urlparse
+from urllib.request import getproxies
 
 
 def address(repository: str | None, url: str | None) -> str:
@@ -26,17 +24,18 @@ def asked_once() -> Generator[None]:
     from huggingface_hub import constants  # noqa: PLC0415  needed for published weights only
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _found(urlparse(constants.ENDPOINT).hostname or "")
+    constants.HF_HUB_OFFLINE = before or not _found(urlparse(constants.ENDPOINT))
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
 
 
-def _found(host: str) -> bool:
-    if any(os.environ.get(key) for key in _PROXIES):
+def _found(place: ParseResult) -> bool:
+    proxies = getproxies()
+    if place.scheme in proxies or "all" in proxies:
         return True
     try:
-        return bool(socket.getaddrinfo(host, 443))
+        return bool(socket.getaddrinfo(place.hostname or "", 443))
     except OSError:
         return False

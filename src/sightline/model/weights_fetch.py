@@ -15,6 +15,7 @@ from sightline.files import cache_folder, sha256_of, whole_file
 
 _TIMEOUT = 30.0
 _BLOCK = 1 << 20
+_LONGEST = 100
 Tell = Callable[[int, int], None]
 """Is told how many bytes have come, and how many will."""
 
@@ -55,8 +56,10 @@ def fetch(url: str, sha256: str, tell: Tell | None = None) -> Path:
 
 
 def _name(url: str) -> str:
-    """The file's name, for the folder of the cache; an address that is none is told of when it is opened."""
-    return Path(unquote(re.split(r"[?#]", url)[0])).name.lstrip(".")
+    """The file's name, as any file system takes it, for the folder of the cache; an address that is none is told of
+    when it is opened."""
+    name = Path(unquote(re.split(r"[?#]", url)[0])).name
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-_LONGEST:].lstrip(".")
 
 
 def needed_sha256(url: str, sha256: str) -> str:
@@ -98,6 +101,8 @@ def _blocks(url: str, tell: Tell | None) -> Any:
                 if tell is not None:
                     tell(done, max(done, total))
                 yield block
+        if done < total:
+            raise _refused(url, f"the connection ended after {done:,} of {total:,} bytes")
     except urllib.error.HTTPError as error:
         raise _refused(url, f"{error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:

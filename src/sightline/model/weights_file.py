@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from sightline.errors import WeightsError
+from sightline.errors import WeightsError, shortened
 
-_NESTS = ("state_dict", "model_state_dict", "model_state", "ema", "model", "weights", "net")
+_NESTS = ("state_dict", "model_state_dict", "model_state", "ema", "model", "module", "weights", "net")
+"""What checkpoints call the part that holds the weights; the first one that holds any is taken."""
 SIBLINGS = (".classes.txt", ".labels.txt")
 """What the name of a file with the class names ends in, in place of the suffix of the weights beside it."""
 
@@ -86,17 +87,26 @@ def tensors_in(content: Any, source: str) -> dict[str, torch.Tensor]:
     Raises:
         WeightsError: there are none.
     """
-    while isinstance(content, dict):
-        nest = next((key for key in _NESTS if isinstance(content.get(key), dict)), None)
-        if nest is None:
-            break
-        content = content[nest]
-    tensors = (
-        {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)} if isinstance(content, dict) else {}
-    )
+    tensors = _nested(content)
     if not tensors:
-        raise WeightsError("no tensors in the weights file", where=source, got=type(content).__name__)
+        held = f" of {shortened([str(key) for key in content]) or 'nothing'}" if isinstance(content, dict) else ""
+        raise WeightsError(
+            "no tensors in the weights file", where=source, got=f"{type(content).__name__}{held}",
+            hint="give the tensors by name, as torch.save(model.state_dict(), FILE) does, or under one of the keys "
+            + ", ".join(_NESTS),
+        )  # fmt: skip
     return tensors
+
+
+def _nested(content: Any) -> dict[str, torch.Tensor]:
+    """The tensors of the first nest that holds more than counters, else those that are here."""
+    if not isinstance(content, dict):
+        return {}
+    for key in _NESTS:
+        found = _nested(content.get(key))
+        if any(value.ndim for value in found.values()):
+            return found
+    return {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
 
 
 def _classes(path: Path, named_by: Path | None) -> tuple[str, ...] | None:
@@ -112,7 +122,7 @@ def class_names(path: Path) -> tuple[str, ...]:
         WeightsError: it cannot be read, or a name is missing.
     """
     try:
-        names = path.read_text(encoding="utf-8").splitlines()
+        names = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WeightsError("the class names cannot be read", where="model.weights_classes", got=error) from error
     names = [name.strip() for name in names]

@@ -33,7 +33,8 @@ def read_rules(rules: Mapping[str, str] | str) -> dict[str, str]:
     """Rules as they are, or from a YAML or JSON file.
 
     Raises:
-        WeightsError: the file cannot be read or is no table of names, or a regular expression is none.
+        WeightsError: the file cannot be read or is no table of names, or a regular expression is none, or what is
+            to take its place refers to groups that it has not.
     """
     content: Any = rules
     if isinstance(rules, str):
@@ -49,21 +50,30 @@ def read_rules(rules: Mapping[str, str] | str) -> dict[str, str]:
         )  # fmt: skip
     for old in content:
         if old.startswith(PATTERN):
-            try:
-                re.compile(old.removeprefix(PATTERN))
-            except re.error as error:
-                raise WeightsError(
-                    f"'{old}' is no regular expression", where="model.weights_rules", got=error
-                ) from error
+            _require_pattern(old, content[old])
     return dict(content)
+
+
+def _require_pattern(old: str, new: str) -> None:
+    try:
+        pattern = re.compile(old.removeprefix(PATTERN))
+    except re.error as error:
+        raise WeightsError(f"'{old}' is no regular expression", where="model.weights_rules", got=error) from error
+    try:  # what the replacement refers to is looked at even where the pattern finds nothing
+        pattern.sub(new, "")
+    except (re.error, IndexError) as error:
+        raise WeightsError(
+            f"'{new}' cannot take the place of '{old}'", where="model.weights_rules", got=error,
+            allowed=[f"\\1 to \\{pattern.groups}"] if pattern.groups else ["a name without references to groups"],
+        ) from error  # fmt: skip
 
 
 def renamed(tensors: Tensors, rules: Mapping[str, str], own: Collection[str]) -> dict[str, str]:
     """From the names in a file to those that they have by the rules and without prefixes; the first rule that fits
-    a name acts on it, the others leave it alone.
+    a name acts on it, the others leave it alone. A prefix stays where another tensor has the name without it.
 
     Raises:
-        WeightsError: a rule fits no name, or two tensors would get the same one.
+        WeightsError: a rule fits no name, or two tensors would get the same one of the model's.
     """
     used: set[str] = set()
     names: dict[str, str] = {}
@@ -84,15 +94,17 @@ def renamed(tensors: Tensors, rules: Mapping[str, str], own: Collection[str]) ->
             got=f"tensors such as {shortened(sorted(tensors), 3)}",
             hint="a rule names a tensor, its beginning up to a dot, or re:PATTERN",
         )  # fmt: skip
-    names = {key: stripped(name, own) for key, name in names.items()}
-    _refuse_twice(names)
+    exact = {name for name in names.values() if name in own}
+    names = {key: name if (bare := stripped(name, own)) in exact else bare for key, name in names.items()}
+    _refuse_twice(names, own)
     return names
 
 
-def _refuse_twice(names: Mapping[str, str]) -> None:
+def _refuse_twice(names: Mapping[str, str], own: Collection[str]) -> None:
+    """Let names pass of which the model takes each at most once."""
     first: dict[str, str] = {}
     for key, name in names.items():
-        if name in first:
+        if name in first and name in own:
             raise WeightsError(
                 f"two tensors of the file get the name '{name}'", where="model.weights_rules",
                 got=f"{first[name]} and {key}", hint="make the rules tell them apart",

@@ -99,7 +99,7 @@ def named_frozen(built: Built, config: TrainConfig) -> frozenset[str]:
             raise ModelError(
                 "the head of this model is not known, so nothing would be left to train", where="train.freeze",
                 got=config.freeze, hint="say what to freeze with train.freezing.what, remove train.freeze, "
-                "or end the model with a torch.nn.Linear",
+                "or end the model with a torch.nn.Linear with one output a class",
             )  # fmt: skip
         return backbone_of(built)
     if isinstance(what, tuple):

@@ -25,6 +25,7 @@ from sightline.workflow.job import make_job, sinks_of
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
+from sightline.workflow.trained import require_fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,7 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         job = make_job(prepared, run, feed)
         job.tell = say.note
         if content is not None:
+            require_fit(run, prepared.config, job.built.module, content["model"], f"step {content['state']['step']}")
             restore(job, content)
         if job.state.step < job.plan.steps and not job.state.enough:
             with distributed.together("opening the data"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline import distributed
-from sightline.errors import NonFiniteError, RunError, TrainingError
+from sightline.errors import ConfigError, NonFiniteError, RunError, TrainingError
 from sightline.evaluation.rate_plots import draw_sweep
 from sightline.run import Run
 from sightline.training.job import Job
@@ -21,6 +21,8 @@ from sightline.workflow.say import Say
 from sightline.workflow.train import meet
 from sightline.workflow.wishes import Settings, wished
 
+FEWEST, MOST = 20, 10_000
+"""Steps that a sweep may have: of fewer, nothing can be told."""
 BELOW, ABOVE = 1e-3, 1e2
 """Where the sweep begins and ends, as shares of ``train.lr``."""
 
@@ -44,15 +46,20 @@ def find_lr(
         data: folder, archive, CSV or idx folder; may also stand in the settings as ``data.path``.
         config: YAML file, as for a training.
         settings: values by dotted path, or ``key=value`` words; they go over the file.
-        steps: optimizer steps of the sweep.
+        steps: optimizer steps of the sweep, 20 to 10000.
         out: the PNG to write; it is written even if nothing can be proposed.
         say: where notes go.
 
     Raises:
         TrainingError: the loss did not fall at any rate.
+        ConfigError: too few or too many steps.
         SightlineError: the data or the settings cannot be used.
     """
     say = say or Say(quiet=True)
+    if not FEWEST <= steps <= MOST:
+        raise ConfigError(
+            "a sweep cannot have so many steps", where="steps", got=steps, allowed=[f"{FEWEST} to {MOST}"]
+        )
     if distributed.world() > 1:
         raise RunError(
             "lr-find runs in one process", got=f"{distributed.world()} ranks", hint="start it without torchrun"
@@ -71,17 +78,18 @@ def find_lr(
 
 
 def _sweeping(job: Job, middle: float, steps: int) -> Job:
-    """The same job with a rising rate, that neither evaluates nor saves nor averages."""
-    never = steps + 2
+    """The same job with a rising rate, that neither evaluates nor saves nor averages; what is frozen stays so."""
+    never, first = steps + 2, job.plan.frozen(0)
     job.plan = dataclasses.replace(
         job.plan,
         lr=ramp(BELOW * middle, ABOVE * middle, steps),
         lowering=None,
+        frozen=lambda _: first,
         steps=steps + 1,
         evaluate=never,
         save=never,
     )
-    job.evaluate, job.ema = None, None
+    job.evaluate, job.ema, job.swa = None, None, None
     return job
 
 

@@ -65,7 +65,7 @@ def replay_runs(run_a: Path, run_b: Path, *, steps: int | None = None, say: Say 
         say: where notes go.
 
     Raises:
-        RunError: there is no run, it was never prepared, or there are several ranks.
+        RunError: there is no run, it was never prepared, it is a soup of runs, or there are several ranks.
         ChangedDataError: images are no longer what they were.
     """
     say = say or Say(quiet=True)
@@ -75,6 +75,7 @@ def replay_runs(run_a: Path, run_b: Path, *, steps: int | None = None, say: Say 
         )
     runs = [Run.open(run_a), Run.open(run_b)]
     for run in runs:
+        run.require_training("to repeat")
         if not run.contract.exists():
             raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
     settings = _differences(*runs)

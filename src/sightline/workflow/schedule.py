@@ -135,6 +135,7 @@ def _of_run(folder: Path, config: Path | None, settings: Settings | None, sample
             hint="leave out -c, -s and --samples, or give the data in place of the run",
         )  # fmt: skip
     run = Run.open(folder)
+    run.require_training("whose rates could be shown")
     if not run.split.exists():
         raise RunError(f"{folder} was not prepared yet", hint=f"sightline resume {folder}")
     plug.search_in(*run.user_folders())

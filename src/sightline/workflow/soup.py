@@ -1,5 +1,6 @@
 """One network from the weights of several runs."""
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from sightline.workflow.train import meet
 from sightline.workflow.trained import open_trained
 
 Weights = dict[str, torch.Tensor]
-_TAKEN_OVER = ("origins", "settings", "plugs", "contract", "balance", "parameters", "weights_report")
+_TAKEN_OVER = ("origins", "settings", "plugs", "contract", "balance", "parameters")
 """What the soup's ``run.json`` says as the first run's does: they have it in common."""
 
 
@@ -66,10 +67,11 @@ def make_soup(runs: Sequence[Path], out: Path, *, greedy: bool = False, say: Say
     names = [str(folder) for folder in runs]
     if len({run.folder.resolve() for run in opened}) < max(2, len(opened)):
         raise RunError("a soup needs two runs at least, each once", got=", ".join(names))
-    if out.exists() and any(out.iterdir()):
-        raise RunError(f"{out} is not empty", hint="choose another folder with --out")
+    _require_free(out)
     meet(load_resolved(opened[0].config))
-    weights = dict(zip(names, _fitting(opened, say), strict=True))
+    weights = dict(zip(names, _fitting(opened), strict=True))
+    _warn(opened, say)
+    _require_free(out, make=True)
     job, judge = _kitchen(opened[0], say)
     if greedy and job.evaluate is None:
         raise ConfigError("without a validation part nobody can say which run to take", where="--greedy")
@@ -78,7 +80,8 @@ def make_soup(runs: Sequence[Path], out: Path, *, greedy: bool = False, say: Say
     used = _greedy(weights, scores, judge, job.task.higher) if greedy else names
     score = judge([weights[name] for name in used])
     state = {key: value.detach().cpu().clone() for key, value in job.built.module.state_dict().items()}
-    run = _written(opened[0], out, state, {"runs": names, "used": used, "greedy": greedy, "figure": figure})
+    cooked = [opened[names.index(name)] for name in used]
+    run = _written(opened[0], cooked, out, state, {"runs": names, "used": used, "greedy": greedy, "figure": figure})
     return Soup(run, figure if scores else "", scores, tuple(used), score if scores else None, weights_sha256(state))
 
 
@@ -92,32 +95,75 @@ def averaged(ingredients: Sequence[Weights]) -> Weights:
     }
 
 
-def _fitting(runs: Sequence[Run], say: Say) -> list[Weights]:
+def _require_free(out: Path, *, make: bool = False) -> None:
+    """Let a folder pass that is empty or not there; with ``make`` it is there afterwards.
+
+    Raises:
+        RunError: it holds something, or it cannot be a folder.
+    """
+    try:
+        if make:
+            out.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if any(out.iterdir()):
+                raise RunError(f"{out} is not empty", hint="choose another folder with --out")
+    except OSError as error:
+        raise RunError(
+            f"cannot make the folder {out}", got=error.strerror or error, hint="choose another folder with --out"
+        ) from error
+
+
+def _fitting(runs: Sequence[Run]) -> list[Weights]:
     """The best weights of each run.
 
     Raises:
         RunError: they differ in architecture, preprocessing or split.
     """
     first, found = runs[0], list[Weights]()
-    for run in runs:
+    models = [_network(run) for run in runs]
+    for run, model in zip(runs, models, strict=True):
         trained = open_trained(run)
         state = {key: value.cpu() for key, value in trained.module.state_dict().items()}
+        other = [f"model.{key} {value} and {models[0][key]}" for key, value in model.items() if value != models[0][key]]
         for what, same in {
             "split": first.split.read_bytes() == run.split.read_bytes(),
             "preprocessing or classes": Contract.load(first.contract).hash == trained.contract.hash,
-            "architecture": not found or _shapes(found[0]) == _shapes(state),
+            "architecture": not other and (not found or _shapes(found[0]) == _shapes(state)),
         }.items():
             if not same:
                 raise RunError(
                     f"{run.folder} has another {what} than {first.folder}", where="soup",
+                    got="; ".join(other) if other and what == "architecture" else None,
                     hint="train both on one split file (sightline split), with the same model and data settings"
                     if what != "architecture" else "only weights of the same network can be averaged",
                 )  # fmt: skip
         found.append(state)
-    configs = [load_resolved(run.config) for run in runs]
-    if len({config.seed for config in configs}) > 1 and any(config.model.weights == "none" for config in configs):
-        say.note("warning: these runs began with different random weights, and such weights are rarely worth averaging")
     return found
+
+
+def _network(run: Run) -> dict[str, Any]:
+    """What says which network a run has, beside the shapes of its weights; dropout of the head is none of it."""
+    model = load_resolved(run.config).model
+    head = {f"head.{key}": value for key, value in vars(model.head).items() if key != "dropout"}
+    return {"name": model.name, "options": model.options} | head
+
+
+def _warn(runs: Sequence[Run], say: Say) -> None:
+    """Warn of runs that did not begin with the same weights."""
+    begun = list(dict.fromkeys(str(_report(run).get("source", "not known")) for run in runs))
+    seeds = {load_resolved(run.config).seed for run in runs}
+    if len(begun) > 1:
+        words = f"different weights ({', '.join(begun)})"
+    elif begun == ["random"] and len(seeds) > 1:
+        words = "different random weights"
+    else:
+        return
+    say.note(f"warning: these runs began with {words}, and what came of such is rarely worth averaging")
+
+
+def _report(run: Run) -> dict[str, Any]:
+    """What a run says of the weights that it began with."""
+    return run.info().get("weights_report", {})
 
 
 def _shapes(state: Weights) -> dict[str, torch.Size]:
@@ -156,18 +202,24 @@ def _greedy(
     return used
 
 
-def _written(first: Run, out: Path, state: Weights, account: dict[str, Any]) -> Run:
+def _written(first: Run, used: Sequence[Run], out: Path, state: Weights, account: dict[str, Any]) -> Run:
     """A folder like that of a run; its settings come last, for without them it is none."""
     run, info = Run.create(out), first.info()
     shutil.copyfile(first.contract, run.contract)
     shutil.copyfile(first.split, run.split)
     Checkpoints(run.checkpoints).save({"model": state, "ema": None}, 0, best=True)
     digest = weights_sha256(state)
+    joined = {key: " and ".join(dict.fromkeys(_said(used, key))) for key in ("source", "license")}
     run.note(
         **{key: info[key] for key in _TAKEN_OVER if key in info},
+        weights_report=_report(first) | joined,
         soup=account, state="done", ended="soup", steps_done=0, command=environment.command(),
         versions=environment.versions(), machine=environment.machine(),
         weights_sha256=digest, best_weights_sha256=digest,
     )  # fmt: skip
     dump(load_resolved(first.config), info.get("origins", {}), run.config)
     return run
+
+
+def _said(runs: Sequence[Run], key: str) -> list[str]:
+    return [str(said) for run in runs if (said := _report(run).get(key))]

@@ -11,7 +11,7 @@ from sightline import distributed, plug
 from sightline.config import RunConfig
 from sightline.config_file import dump, load_resolved, resolve
 from sightline.data.read import located
-from sightline.errors import ConfigError, RunError, SightlineError, TrainingError
+from sightline.errors import ConfigError, TrainingError
 from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints
@@ -42,7 +42,8 @@ def train_run(
         say: where notes go.
 
     Raises:
-        SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind.
+        SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind,
+            whatever ended it.
     """
     say = _speaker(say)
     loaded = wished(data, config, settings, "train")
@@ -70,7 +71,7 @@ def train_run(
             return fit(here, say, stop)
         except TrainingError:
             raise
-        except SightlineError:
+        except Exception:
             if distributed.is_main() and not here.read_records() and not Checkpoints(here.checkpoints).entries():
                 _sweep(here, made)
             raise
@@ -91,8 +92,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
     """
     say = _speaker(say)
     here = Run.open(run)
-    if "soup" in here.info():
-        raise RunError(f"{run} is a soup of runs: there is no training to go on with", hint=f"sightline evaluate {run}")
+    here.require_training("to go on with")
     meet(load_resolved(here.config))
     plug.search_in(*here.user_folders())
     with Stop() as stop, contextlib.ExitStack() as stack:

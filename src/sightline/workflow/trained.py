@@ -1,6 +1,7 @@
 """A trained network, taken from a run for evaluation, prediction or export."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from sightline import plug
 from sightline.config import RunConfig
 from sightline.config_file import load_resolved
 from sightline.data.contract import Contract
-from sightline.errors import RunError
+from sightline.errors import CheckpointError, RunError, shortened
 from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.task.task import Task
@@ -47,7 +48,7 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
         checkpoint: ``best``, ``last``, or the name of a checkpoint file.
 
     Raises:
-        CheckpointError: there is none yet, or it is damaged.
+        CheckpointError: there is none yet, it is damaged, or its weights do not fit the network.
         RunError: the run was never prepared, or there is no checkpoint of that name.
     """
     if not run.contract.exists():
@@ -56,13 +57,40 @@ def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
     config, contract = load_resolved(run.config), Contract.load(run.contract)
     content, name = _content(run, checkpoint)
     built = make_model(config.model, len(contract.classes), contract.channels, size=contract.height)
-    built.module.load_state_dict(content["ema"] or content["model"])
+    weights = content["ema"] or content["model"]
+    require_fit(run, config, built.module, weights, name)
+    built.module.load_state_dict(weights)
     layout = LAYOUTS[config.train.layout]
     if config.train.threads != "auto":
         compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
     module, device = _placed(built.module, config, layout)
     return TrainedModel(run, config, contract, judging_task(config, contract), module, device, layout, name, digest)
+
+
+def require_fit(
+    run: Run, config: RunConfig, module: nn.Module, weights: Mapping[str, torch.Tensor], checkpoint: str
+) -> None:
+    """Let weights pass that a network can be filled from, whole.
+
+    Raises:
+        CheckpointError: they are those of another network: the user's file was changed, or a library.
+    """
+    own = module.state_dict()
+    odd = [f"{key} is not in the checkpoint" for key in own if key not in weights]
+    odd += [f"{key} is not in the model" for key in weights if key not in own]
+    both = [(key, list(weights[key].shape), list(own[key].shape)) for key in own if key in weights]
+    odd += [f"{key} {before} -> {now}" for key, before, now in both if before != now]
+    if not odd:
+        return
+    made = run.info().get("versions", {})
+    with_these = ", ".join(f"{name} {made.get(name, 'unknown')}" for name in ("sightline", "torch", "timm"))
+    files = [plug.source_file(name) or name for name in (config.model.name, config.model.head.name) if ":" in name]
+    undo = f"give {' and '.join(map(str, files))} back the layers of that time" if files else "install these versions"
+    raise CheckpointError(
+        f"the weights of {checkpoint} do not fit the network as it is built now", where=str(run.folder),
+        got=shortened(odd, 3), hint=f"{undo}, or train a new run; this one was made with {with_these}",
+    )  # fmt: skip
 
 
 def _placed(module: nn.Module, config: RunConfig, layout: torch.memory_format) -> tuple[nn.Module, torch.device]:
