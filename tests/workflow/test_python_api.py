@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sightline
-from small_training import settings
+from small_training import settings, train_small
 
 
 def test_six_lines_train_measure_predict_export_and_report(
@@ -25,6 +25,18 @@ def test_six_lines_train_measure_predict_export_and_report(
     assert bundle.labels == ("ant", "bee", "cat")
     assert page.is_file()
     assert capfd.readouterr().out == ""
+
+
+def test_a_run_trained_on_all_data_is_measured_and_exported_with_a_warning(
+    pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    run = train_small(pictures, tmp_path / "run", data__val=0, data__test=0, train__evaluate=None).run.folder
+    figures = sightline.evaluate(run, say=sightline.Say())
+    assert (figures["part"], figures["n"]) == ("train", 58)
+    assert "warning: the model was trained on these images" in capfd.readouterr().err
+    card = (sightline.export_run(run).folder / "card.md").read_text()
+    assert "Measured on 58 images of the train part. The model was trained on these images" in card
+    assert "how it does on others is not known" in card and "test part" not in card
 
 
 def test_settings_may_be_words_or_values(pictures: Path, tmp_path: Path):
