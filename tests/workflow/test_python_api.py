@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import sightline
+from sightline.workflow.wishes import loaded_from
 from small_training import settings, train_small
 
 
@@ -55,6 +56,45 @@ def test_the_settings_that_a_run_wrote_make_the_same_run_again(augment: str, pic
     again = sightline.train(None, config=first.run.config, run=tmp_path / "two")
     assert again.weights_sha256 == first.weights_sha256
     assert not [why for why in again.run.info()["origins"].values() if why.startswith("auto")]
+
+
+def test_paths_may_be_texts_and_texts_paths(pictures: Path, tmp_path: Path):
+    run, text = tmp_path / "run", str(tmp_path / "run")
+    sightline.train(pictures, run=text, settings=settings(train__steps=2))
+    weights = {"model.weights": run, "train.layer_decay": 0.9}  # a path among the settings
+    assert sightline.outline(text, settings={"train.layer_decay": 0.9}).root.name == "cnn"
+    again = sightline.train(str(pictures), config=str(run / "config.yaml"), run=tmp_path / "two", settings=weights)
+    assert sightline.resume(text).step == 2 and again.step == 2
+    assert sightline.open_trained(text).checkpoint == sightline.open_trained(sightline.Run(text)).checkpoint
+    assert sightline.evaluate(text, data=str(pictures))["part"] == "data-pictures"
+    assert len(list(sightline.predict(text, pictures / "ant"))) == 20
+    assert len(list(sightline.predict(run, [f"{pictures}/ant/0.png", pictures / "bee"]))) == 18
+    folder = sightline.export_run(text, out=str(tmp_path / "bundle"), settings={"export.images": 20}).folder
+    bundle = sightline.Bundle.load(str(folder))
+    assert bundle.contract == sightline.Contract.load(str(run / "contract.json"))
+    assert bundle.contract.read(f"{pictures}/ant/0.png").shape == (12, 12, 3)
+    assert len(sightline.Predictions.load(str(run / "predictions" / "data-pictures.npz"))) == 58
+    assert sightline.report(text) == run / "report.html"
+    assert sightline.show_schedule(text, out=str(tmp_path / "schedule.png")).clock.total == 2
+
+
+def test_settings_may_be_values_in_every_verb(pictures: Path, tmp_path: Path):
+    listed = sightline.check(pictures, settings={"data.val": 0.2})
+    assert listed == sightline.check(str(pictures), settings=("data.val=0.2",))
+    done = sightline.split(pictures, out=str(tmp_path / "s.csv"), settings={"data.exclude": "", "seed": 1})
+    assert list(done.files) == [tmp_path / "s.csv"]
+    told = r"data.val cannot have this value \(settings\)\n  got: <object"
+    with pytest.raises(sightline.SightlineError, match=told):
+        sightline.train(pictures, settings={"data.val": object()})
+
+
+def test_a_home_folder_is_meant_in_every_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    seen = loaded_from("~/d", None, {"model.weights": "~/w", "data.exclude": "near.csv"}).config
+    assert (seen.data.path, seen.model.weights) == (f"{tmp_path}/d", f"{tmp_path}/w")
+    assert seen.data.exclude == "near.csv"
+    (tmp_path / "home.yaml").write_text("model:\n  weights: ~/w\n")
+    assert loaded_from(None, tmp_path / "home.yaml", None).config.model.weights == f"{tmp_path}/w"
 
 
 def test_a_data_set_is_checked_and_split(pictures: Path, tmp_path: Path):

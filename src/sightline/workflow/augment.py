@@ -41,7 +41,7 @@ class Shown:
 def show_augmentation(
     data: str | Path | None,
     *,
-    config: Path | None = None,
+    config: str | Path | None = None,
     settings: Settings | None = None,
     images: int = 6,
     epochs: int = 6,

@@ -29,9 +29,9 @@ from sightline.workflow.trained import TrainedModel, open_trained
 
 
 def evaluate_run(
-    run: Path,
+    run: str | Path,
     *,
-    data: Path | None = None,
+    data: str | Path | None = None,
     part: str | None = None,
     checkpoint: str = "best",
     say: Say | None = None,
@@ -63,6 +63,7 @@ def evaluate_run(
     own = run_samples(here)
     samples, name = own, ""
     if data is not None:
+        data = Path(data)
         samples = foreign(read(data, wanted=wanted_by(model.config)), model, data)
         name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)

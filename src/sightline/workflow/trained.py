@@ -40,17 +40,18 @@ class TrainedModel:
     """Fingerprint of the network's weights."""
 
 
-def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
+def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedModel:
     """Load a checkpoint of a run.
 
     Args:
-        run: the run.
+        run: the run, or its folder.
         checkpoint: ``best``, ``last``, or the name of a checkpoint file.
 
     Raises:
         CheckpointError: there is none yet, or it is damaged.
-        RunError: the run was never prepared, or there is no checkpoint of that name.
+        RunError: there is no such run, it was never prepared, or there is no checkpoint of that name.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
     if not run.contract.exists():
         raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
     for folder in run.info().get("plugs", []):
