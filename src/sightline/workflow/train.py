@@ -83,7 +83,7 @@ def resume_run(run: str | Path, *, start_from: str | None = None, say: Say | Non
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use, or it is a soup of runs.
+        RunError: there is no run, or it is in use, or it is a soup of runs, or there is no checkpoint of that name.
         CheckpointError: the checkpoint that was asked for is damaged, or all are.
         ChangedDataError: images are no longer what they were.
     """
