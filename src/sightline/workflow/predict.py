@@ -20,7 +20,7 @@ from sightline.data.loader import Batch
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.wanted import Wanted
-from sightline.errors import ConfigError, DataError, ImageError
+from sightline.errors import ConfigError, DataError, ImageError, shortened
 from sightline.evaluation.grid import draw_grid
 from sightline.evaluation.predict import logits_of
 from sightline.files import whole_file
@@ -59,6 +59,7 @@ def predict_run(
 
     Raises:
         DataError: a path does not exist or holds no images.
+        ConfigError: a part of image files, which have none, or nothing to predict.
     """
     here, paths = Run.open(run), _several(paths)
     model = open_trained(here, checkpoint)
@@ -66,6 +67,12 @@ def predict_run(
         raise ConfigError(f"unknown part '{part}'", where="--part", allowed=PARTS)
     if not paths and part is None:
         raise ConfigError("nothing to predict", where="PATH", hint="give images, folders, or --part of the run's data")
+    files = [str(path) for path in paths if part is not None and is_image_name(path.name) and path.is_file()]
+    if files:
+        raise ConfigError(
+            "--part has no effect: an image file belongs to no part", where="--part", got=shortened(files),
+            hint="leave it out, or give a data set",
+        )  # fmt: skip
     return _answers(model, _all_items(here, paths, part))
 
 
