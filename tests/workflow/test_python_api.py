@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import sightline
+from sightline.workflow.trained import device_here
 from sightline.workflow.wishes import loaded_from
 from small_training import settings, train_small
 
@@ -95,6 +97,16 @@ def test_a_home_folder_is_meant_in_every_verb(tmp_path: Path, monkeypatch: pytes
     assert seen.data.exclude == "near.csv"
     (tmp_path / "home.yaml").write_text("model:\n  weights: ~/w\n")
     assert loaded_from(None, tmp_path / "home.yaml", None).config.model.weights == f"{tmp_path}/w"
+
+
+def test_a_run_of_another_machines_device_is_opened_on_one_that_is_here(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert device_here("cuda:1") == torch.device("cpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert [device_here(name).index for name in ("cuda", "cuda:1")] == [None, 1]
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert [str(device_here(name)) for name in ("cuda", "cuda:1", "cpu")] == ["cuda", "cuda", "cpu"]
 
 
 def test_a_data_set_is_checked_and_split(pictures: Path, tmp_path: Path):

@@ -74,9 +74,17 @@ def _placed(module: nn.Module, config: RunConfig, layout: torch.memory_format) -
     if own.kind == "layers" and torch.cuda.device_count() > 1:
         parallel = parallel_of(own, torch.device("cuda"))
     else:
-        parallel = Parallel("ddp", [torch.device(config.train.device if torch.cuda.is_available() else "cpu")])
+        parallel = Parallel("ddp", [device_here(config.train.device)])
     parallel.place(module, layout)
     return module.eval(), parallel.devices[0]
+
+
+def device_here(name: str) -> torch.device:
+    """The device of the training, or the nearest to it that this machine has."""
+    device = torch.device(name)
+    if device.type == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return device if (device.index or 0) < torch.cuda.device_count() else torch.device("cuda")
 
 
 def _content(run: Run, checkpoint: str) -> tuple[dict[str, Any], str]:
