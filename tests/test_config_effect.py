@@ -51,7 +51,7 @@ def written(tmp_path: Path, text: str) -> Path:
         (["data.val=0.5", "data.test=0.5"], "data.val is too large"),
         (["data.reader=idx", "data.root=x"], "data.root has no effect"),
         (["train.loss.gamma=1"], "train.loss.gamma has no effect: only focal takes it"),
-        (["train.loss.beta=0.9"], "train.loss.beta has no effect: only effective numbers"),
+        (["train.loss.class_weights=none", "train.loss.beta=0.9"], "train.loss.beta has no effect: only effective"),
         (["train.loss.class_weights=inverse", "train.loss.beta=0.9"], "train.loss.beta has no effect"),
         (
             ["data.sampler=classes", "train.loss.class_weights=inverse"],

@@ -217,7 +217,7 @@ def without_validation(config: RunConfig) -> list[Useless]:
 
 
 def once_settled(config: RunConfig) -> list[Useless]:
-    """Settings that have no effect with the device and the precision that ``auto`` chose."""
+    """Settings that have no effect with the device, the precision and the class weights that ``auto`` chose."""
     return [row for row in USELESS if row.key in SETTLED and row.when(config)]
 
 

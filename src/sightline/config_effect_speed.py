@@ -32,5 +32,5 @@ SPEED = (
 )
 """Every such setting."""
 
-SETTLED = ("train.deterministic", "train.fp32", "train.precision")
-"""Settings that are judged once more when device and precision are no longer ``auto``."""
+SETTLED = ("train.deterministic", "train.fp32", "train.precision", "train.loss.beta")
+"""Settings that are judged once more when device, precision and class weights are no longer ``auto``."""

@@ -52,7 +52,7 @@ LOSS_ROWS = (
     ),
     Useless(
         "train.loss.beta",
-        lambda config: config.train.loss.class_weights != "effective",
+        lambda config: config.train.loss.class_weights not in ("auto", "effective"),
         "only effective numbers of samples have a beta",
         "remove it, or set train.loss.class_weights=effective",
     ),

@@ -32,8 +32,8 @@ _AT_BIRTH = ("run.json",)
 class Run:
     """Paths and small documents of a run folder. Opening one reads nothing but its existence."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: str | Path):
+        self.folder = folder = Path(folder)
         self.config = folder / "config.yaml"
         self.info_file = folder / "run.json"
         self.split = folder / "split.csv"
@@ -56,7 +56,7 @@ class Run:
         return self.folder / "predictions" / f"{part}.json"
 
     @classmethod
-    def create(cls, folder: Path) -> "Run":
+    def create(cls, folder: str | Path) -> "Run":
         """Make the folder of a new run.
 
         Raises:
@@ -64,7 +64,7 @@ class Run:
         """
         run = cls(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            run.folder.mkdir(parents=True, exist_ok=True)
             run._unborn()
             with run.locked():
                 for path in run._unborn():
@@ -102,7 +102,7 @@ class Run:
         return unborn
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: str | Path) -> "Run":
         """The run in a folder.
 
         Raises:
@@ -114,7 +114,7 @@ class Run:
         except OSError as error:
             raise RunError(f"cannot look into {folder}", got=error.strerror or str(error)) from error
         if not found:
-            kind = "has no config.yaml" if folder.is_dir() else "does not exist"
+            kind = "has no config.yaml" if run.folder.is_dir() else "does not exist"
             raise RunError(
                 f"{folder} is not a run: it {kind}", hint="give the folder that `sightline train … --run DIR` made"
             )

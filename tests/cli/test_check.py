@@ -65,7 +65,10 @@ def test_results_never_lie_inside_the_data(command: Command, data: Path, monkeyp
 
 def test_settings_that_a_check_does_not_heed_are_refused(command: Command, data: Path):
     done = command("check", data, "-s", "data.check=off", "-s", "train.lr=1")
-    assert done.code == 2 and "a check does not heed data.check=off, train.lr=1" in done.err
+    assert done.code == 2 and "data.check, train.lr have no effect: " in done.err
+    done = command("check", data, "-s", "model.drop_path=0.5")
+    told = "model.drop_path has no effect: a check without model.name and model.weights asks no model"
+    assert done.code == 2 and told in done.err and "allowed: task.name, data.targets, data.reader" in done.err
 
 
 def test_a_data_set_that_cannot_be_used_is_a_finding(command: Command, data: Path, tmp_path: Path):

@@ -162,6 +162,13 @@ def test_links_are_followed_and_strays_are_not(command: Command, digits: Path, d
     assert found == sorted(f"link/{path.name}" for path in (digits / "0").iterdir())
 
 
+def test_a_part_of_image_files_is_refused(command: Command, digits: Path, digits_run: Path):
+    one = next((digits / "0").iterdir())
+    done = command("predict", digits_run, one, "--part", "test")
+    assert done.code == 2 and done.out == ""
+    assert f"--part has no effect: an image file belongs to no part (--part)\n  got: {one}" in done.err
+
+
 def test_predict_without_anything_to_predict_says_what_to_give(command: Command, digits_run: Path, tmp_path: Path):
     done = command("predict", digits_run)
     assert done.code == 2

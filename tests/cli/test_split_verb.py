@@ -125,6 +125,8 @@ def test_changed_files_are_refused_in_training_evaluation_and_check(command: Com
     ("words", "told"),
     [
         (("--folds", "5", "-s", "data.test=0.2"), "data.test has no effect: the folds are the test parts"),
+        (("-s", "train.epochs=3", "-s", "data.image_size=64"), "train.epochs, data.image_size have no effect: a split"),
+        (("-s", "data.targets=[a]"), "data.targets has no effect: a class stands in the label column"),
         (("--folds", "5", "-s", "data.time=true"), "data.time has no effect: folds are not in order of time"),
         (("-s", "data.time=true"), "there are no times to divide by (data.time)"),
         (("-s", "data.group=none"), "data.group has no effect: the data set has no groups"),

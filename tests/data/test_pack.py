@@ -193,6 +193,9 @@ def test_what_is_there_is_not_touched(tmp_path, image_folder):
         ({"to": "lmdb", "shard_size": "1GB"}, r"--shard-size has no effect: lmdb has no shards"),
         ({"to": "webdataset", "shard_size": "huge"}, r"not a size \(--shard-size\)\n  got: huge\n  allowed: 256MB"),
         ({"to": "webdataset", "shard_size": "0"}, r"not a size"),
+        ({"to": "webdataset", "settings": ["model.name=cnn"]}, r"model.name has no effect: packing only reads"),
+        ({"to": "lmdb", "settings": ["seed=3"]}, r"seed has no effect: packing only reads"),
+        ({"to": "cache", "settings": {"data.cache": "off"}}, r"data.cache has no effect: the pixels go to --out"),
     ],
 )
 def test_arguments_that_cannot_be_meant(tmp_path, arguments, message):

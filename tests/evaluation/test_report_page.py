@@ -135,7 +135,10 @@ def test_the_surest_mistake_comes_first(tmp_path):
 
 def test_the_test_part_goes_before_the_validation_part(tmp_path):
     run = bare_run(tmp_path)
+    evaluate(run, np.eye(2), [1, 1], ("a", "b"), part="train")
+    assert "of 2 training images correctly" in page_of(run) and "the figures flatter it" in page_of(run)
     evaluate(run, np.eye(2), [0, 0], ("a", "b"), part="val")
+    assert "the figures flatter it" not in page_of(run)
     assert "of 2 validation images correctly" in page_of(run)
     evaluate(run, np.eye(2), [0, 1], ("a", "b"), part="test")
     assert "of 2 test images correctly" in page_of(run)

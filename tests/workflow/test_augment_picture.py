@@ -19,7 +19,7 @@ from sightline.workflow.augment import show_augmentation
 from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import reopen
 from sightline.workflow.say import Say
-from small_training import settings, train_small
+from small_training import settings, train_small, write_pictures
 
 STEPS = ["pad_crop", {"rotation": {"degrees": 20}}, "hflip", {"noise": {"sigma": [0.01, 0.1]}}]
 
@@ -62,6 +62,20 @@ def test_it_shows_the_pixels_that_training_gets(
         for epoch in range(3):
             assert np.array_equal(row.pictures[1 + epoch], seen[epoch, row.path])
     assert [row.label for row in rows] == ["ant", "bee", "cat", "ant", "bee"]
+
+
+def test_with_auto_crops_are_those_of_a_training_that_keeps_pixels_or_does_not(tmp_path: Path, rows: list[sheet.Row]):
+    data = write_pictures(tmp_path / "large", side=48)
+    seen: dict[tuple[str, int], list[np.ndarray]] = {}
+    for cache in ("auto", "on", "off"):
+        for steps in (1, 14):  # with one, no image is used twice
+            rows.clear()
+            own = settings(**{"data.augment": "standard", "data.cache": cache, "train.steps": steps})
+            show_augmentation(data, settings=own, images=2, epochs=1, out=tmp_path / "grid.png")
+            seen[cache, steps] = [row.pictures[1] for row in rows]
+    assert np.array_equal(seen["auto", 1], seen["off", 1])
+    assert np.array_equal(seen["auto", 14], seen["on", 14])
+    assert not np.array_equal(seen["on", 1], seen["off", 1])
 
 
 def test_crops_that_the_device_makes_are_shown_finished(pictures: Path, tmp_path: Path, rows: list[sheet.Row]):

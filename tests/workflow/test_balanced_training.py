@@ -45,6 +45,15 @@ def chosen(run: Path) -> dict[str, Any]:
     }
 
 
+def test_beta_may_stand_beside_auto_where_that_becomes_effective(uneven: Path, tmp_path: Path, monkeypatch: Any):
+    with pytest.raises(ConfigError, match=r"train\.loss\.beta has no effect: only effective numbers"):
+        train_small(uneven, tmp_path / "mild", **LENGTH, **{"train.loss.beta": 0.9})
+    monkeypatch.setattr("sightline.workflow.auto.WEIGHED_FROM", 7.0)
+    train_small(uneven, tmp_path / "strong", **LENGTH, **{"train.loss.beta": 0.9})
+    weights = chosen(tmp_path / "strong")["balance"]["class_weights"]
+    assert weights["few"] / weights["many"] == pytest.approx((1 - 0.9**42) / (1 - 0.9**6), rel=1e-3)
+
+
 def test_auto_weighs_classes_from_a_ratio_on_and_says_why(uneven: Path, tmp_path: Path, monkeypatch: Any):
     train_small(uneven, tmp_path / "mild", **LENGTH)
     mild = chosen(tmp_path / "mild")

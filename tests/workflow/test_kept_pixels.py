@@ -19,7 +19,7 @@ from sightline.data.split import read_split
 from sightline.errors import ConfigError
 from sightline.run import Run
 from sightline.workflow.pack import pack_data
-from small_training import timeless, train_small, words, write_pictures
+from small_training import settings, timeless, train_small, words, write_pictures
 
 PRESETS = ("none", "light", "standard", "strong", "medical", "document", "randaugment", "trivialaugment", "augmix")
 DEVICE = {"data.augment": "standard", "data.crops": "device"}
@@ -147,7 +147,7 @@ def test_only_what_is_trained_and_validated_on_is_kept(tmp_path: Path, pictures:
 def test_a_cache_can_be_packed_before_the_training(augment: str, tmp_path: Path, pictures: Path):
     changes = {"data.augment": augment, "data.cache": str(tmp_path / "built")}
     built = train_small(pictures, tmp_path / "one", **changes)
-    told = pack_data(str(pictures), to="cache", out=tmp_path / "packed", settings=words(**changes)[1::2])
+    told = pack_data(pictures, to="cache", out=tmp_path / "packed", settings=settings(**{"data.augment": augment}))
     names = [{path.parent.name for path in kept(tmp_path / name)} for name in ("built", "packed")]
     assert names[0] == names[1]
     before = {path: path.stat().st_mtime_ns for path in kept(tmp_path / "packed")}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from ranks import Alone
 from sightline import Say, resume
-from sightline.errors import CheckpointError
+from sightline.errors import CheckpointError, RunError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
 from small_training import best_of, steps_of, timeless, train_small, words
@@ -56,6 +57,13 @@ def test_a_checkpoint_that_was_asked_for_by_name_is_not_replaced_by_another(tmp_
     name = spoil(tmp_path / "run", 1)[0]
     with pytest.raises(CheckpointError, match=f"the checkpoint {name} is damaged"):
         resume(tmp_path / "run", start_from=name)
+
+
+def test_a_checkpoint_is_not_asked_for_in_vain_before_the_first(tmp_path: Path, pictures: Path):
+    run = train_small(pictures, tmp_path / "run", train__steps=2).run
+    shutil.rmtree(run.checkpoints)
+    with pytest.raises(RunError, match=r"no checkpoint 'step-2\.pt': there is none yet"):
+        resume(run.folder, start_from="step-2.pt")
 
 
 def test_clocks_that_jump_change_nothing(

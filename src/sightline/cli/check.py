@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("data")
-@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of data.* or model.*")
+@click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of data.* about reading; with a model, of model.*",
+)
 @click.option("--run", type=click.Path(path_type=Path), help="A trained run: list the labels that it disbelieves.")
 @click.option(
     "--train-too", is_flag=True, help="With --run: also the labels it was trained on, which it believes more."

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Another data set with the same class names.")
-@click.option("--part", metavar="PART", help="train, val or test.  [default: test]")
+@click.option("--part", metavar="PART", help="train, val or test.  [default: test; val or train where there is none]")
 @click.option("--checkpoint", default="best", show_default=True, help="best, last, or a checkpoint file of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(run: Path, data: Path | None, part: str | None, checkpoint: str, as_json: bool) -> None:
-    """Measure the model in RUN on its test part: accuracy, precision, recall, F1, with 95 % intervals.
+    """Measure the model in RUN on its test part: accuracy, precision, recall, F1, with intervals.
 
     Of labels also average precision and ROC AUC; of numbers MAE, RMSE, MSE and R2.
     """

@@ -11,7 +11,14 @@ import click
 @click.option("--to", required=True, help="webdataset (tar shards), lmdb, or cache (decoded pixels).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--shard-size", metavar="SIZE", help="Size of a shard, such as 1GB.  [default: 256MB]")
-@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting: data.root=photos, …")
+@click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting about reading: data.root=photos, …; for cache as for train.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def command(data: str, to: str, out: Path, shard_size: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Write DATA into few large files: every image with its bytes as they are, its label, part, group and weight.

@@ -11,7 +11,9 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--part", metavar="PART", help="train, val or test: only that part of a data set; alone: of RUN's own data."
+    "--part",
+    metavar="PART",
+    help="train, val or test: only that part of the data sets in PATHS; without PATHS, of RUN's own data.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file for the answers.  [default: standard output]")
 @click.option("--grid", type=click.Path(path_type=Path), help="PNG file showing the images with their labels.")

@@ -8,7 +8,14 @@ import click
 
 @click.command("split")
 @click.argument("data")
-@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting: seed, or one of data.*")
+@click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting: seed, task.name, or of data.* what reads and divides.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("split.csv"), show_default=True, help="CSV to write."
 )

@@ -88,12 +88,13 @@ class Contract:
         """Hex SHA-256 over every field; equal hashes mean equal preprocessing and labels."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
-    def read(self, source: Path | bytes, name: str = "") -> NDArray[np.uint8]:
+    def read(self, source: str | Path | bytes, name: str = "") -> NDArray[np.uint8]:
         """Decode a file and give what the model sees: uint8 ``[height, width, channels]``.
 
         Raises:
             ImageError: the file cannot be decoded, or its pixels have no agreed range. Names the file.
         """
+        source = Path(source) if isinstance(source, str) else source
         image = read_image(source, name)
         try:
             return self._seen(image)
@@ -175,19 +176,19 @@ class Contract:
             values[key] = tuple(values[key])
         return cls(**values)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the contract and its hash as JSON."""
-        write_json(path, self.as_dict() | {"hash": self.hash})
+        write_json(Path(path), self.as_dict() | {"hash": self.hash})
 
     @classmethod
-    def load(cls, path: Path) -> "Contract":
+    def load(cls, path: str | Path) -> "Contract":
         """Read what ``save`` wrote.
 
         Raises:
             DataError: the file is no contract, or was changed by hand so that its hash no longer fits.
         """
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
             stored = document.pop("hash", None)
         except OSError as error:
             raise DataError("cannot read the preprocessing contract", where=str(path), got=error.strerror) from error

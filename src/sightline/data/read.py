@@ -31,7 +31,7 @@ ARRAYS = (".npz", ".npy")
 """Endings of NumPy files, in lower case."""
 
 
-def read(path: Path | str, reader: str = "auto", root: str = "", wanted: Wanted = ONE_CLASS) -> Samples:
+def read(path: Path | str, reader: str = "auto", root: Path | str = "", wanted: Wanted = ONE_CLASS) -> Samples:
     """Samples from a folder, an archive, a CSV, idx files, arrays, tar shards, HDF5, LMDB or a Hugging Face data set.
 
     Args:
@@ -46,7 +46,7 @@ def read(path: Path | str, reader: str = "auto", root: str = "", wanted: Wanted 
         ConfigError: ``root``, or the columns that are wanted, have no effect with this reader.
         PlugError: the reader is unknown, or the user's own fails.
     """
-    place = located(path)
+    place, root = located(path), str(root)
     try:
         there = place.exists()
     except OSError as error:

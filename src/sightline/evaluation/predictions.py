@@ -126,7 +126,7 @@ class Predictions:
         """Probability of the predicted class for each image, 0-1."""
         return self.probabilities[np.arange(len(self)), self.predicted]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write one ``.npz`` of plain arrays (no pickle in it), whole or not at all.
 
         Raises:
@@ -138,7 +138,7 @@ class Predictions:
             words["outputs"] = self.outputs.as_dict()
             more["truths"] = self.targets.astype(np.float32)
         about = json.dumps(words).encode("ascii")
-        with whole_file(path) as file:
+        with whole_file(Path(path)) as file:
             np.savez_compressed(
                 file,
                 path_bytes=self.paths.block,
@@ -150,12 +150,13 @@ class Predictions:
             )
 
     @classmethod
-    def load(cls, path: Path) -> "Predictions":
+    def load(cls, path: str | Path) -> "Predictions":
         """Read what ``save`` wrote.
 
         Raises:
             RunError: the file is missing, damaged, or no predictions.
         """
+        path = Path(path)
         try:
             with np.load(path, allow_pickle=False) as stored:
                 columns: dict[str, NDArray[Any]] = {name: stored[name] for name in _COLUMNS}

@@ -35,7 +35,8 @@ from sightline.run import Run
 def write_report(run: Run, picture: Picture) -> Path:
     """Write ``report.html`` into the run: one self-contained page, from what lies in the run folder.
 
-    It shows the evaluation of the test part, or else of the validation part, or else says how to make one.
+    It shows the evaluation of the test part, or else of the validation part, or else of the training part, or else
+    says how to make one.
 
     Args:
         run: the run.
@@ -80,6 +81,8 @@ def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str
             '<p class="missing">These figures were measured on other weights than the run holds now. '
             f"<code>sightline evaluate {text(run.folder)}</code> measures again.</p>"
         )
+    if figures is not None and figures["part"] == "train":
+        warning += '<p class="missing">The model was trained on these images: the figures flatter it.</p>'
     return f'<header class="top">{top}{body}{warning}{key_figures(pairs, info, duration(info))}</header>'
 
 
@@ -124,7 +127,7 @@ def _other_weights(info: dict[str, Any], figures: dict[str, Any]) -> bool:
 
 
 def _figures(run: Run) -> dict[str, Any] | None:
-    for part in ("test", "val"):
+    for part in ("test", "val", "train"):
         path = run.figures(part)
         if path.is_file():
             return _json(path)

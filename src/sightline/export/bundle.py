@@ -40,13 +40,14 @@ class Bundle:
     """CPU threads of one prediction; none: the cores this process may use."""
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int | None = None) -> "Bundle":
+    def load(cls, folder: str | Path, *, threads: int | None = None) -> "Bundle":
         """Read a bundle and verify everything in it.
 
         Raises:
             BundleError: a file is missing or not the one that was exported, a field is missing or unknown, the
                 version is unknown, labels and contract do not agree. Names the file, what was got and expected.
         """
+        folder = Path(folder)
         document = read_document(folder)
         contract = contract_of(document, folder / DOCUMENT)
         contents = verified(document["files"], folder)

@@ -93,7 +93,9 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     interval = f"{share:.0%} interval" if isinstance(share, float) else "interval"
     lines = [f"| figure | value | {interval} |", "| --- | --- | --- |", *rows]
     if "n" in metrics:
-        lines += ["", f"Measured on {metrics['n']} images of the {metrics.get('part', 'test')} part."]
+        part = metrics.get("part", "test")
+        flatter = " The model was trained on these images: the figures flatter it." if part == "train" else ""
+        lines += ["", f"Measured on {metrics['n']} images of the {part} part.{flatter}"]
     baseline = metrics.get("baseline")
     if isinstance(baseline, Mapping) and isinstance(baseline.get("accuracy"), Mapping):
         value, name = baseline["accuracy"]["value"], _plain(str(baseline["class"]))
@@ -141,7 +143,12 @@ def _limits(document: Mapping[str, Any]) -> str:
             "Beyond the range of the numbers it was trained on its answers were never compared with the truth.",
         ),
     }[kind]
-    same = "The figures hold for pictures like those of the test part: same source, same cameras, same mix of classes."
+    part = document["metrics"].get("part", "test")
+    same = (
+        f"The figures hold for pictures like those of the {part} part: same source, same cameras, same mix of classes."
+    )
+    if part == "train":
+        same = "It was measured on the images it was trained on alone: how it does on others is not known."
     return f"- {first}\n- {same}\n- {last}"
 
 

@@ -18,9 +18,10 @@ from sightline.data.samples import Samples
 from sightline.data.transforms import active_steps
 from sightline.evaluation.sheet import Row, draw_sheet
 from sightline.findings import Finding
+from sightline.workflow.auto_feed import settle_cache
 from sightline.workflow.prepare import View, settle_view, training_part
 from sightline.workflow.say import Say
-from sightline.workflow.source import evaluation_dataset, training_dataset, training_form, why_not_kept
+from sightline.workflow.source import evaluation_dataset, is_kept, training_dataset, training_form
 from sightline.workflow.wishes import Settings, wished
 
 
@@ -41,7 +42,7 @@ class Shown:
 def show_augmentation(
     data: str | Path | None,
     *,
-    config: Path | None = None,
+    config: str | Path | None = None,
     settings: Settings | None = None,
     images: int = 6,
     epochs: int = 6,
@@ -65,8 +66,11 @@ def show_augmentation(
     say = say or Say(quiet=True)
     loaded = wished(data, config, settings, "augment")
     view = settle_view(loaded.config, loaded.origins, say)
+    train = training_part(view.samples, view.settling.config)
+    view.settling.choose_training(len(train))
+    settle_cache(view.settling, view.samples, view.facts, view.contract, train)  # crops are taken from kept pixels
     whole = view.settling.config
-    indices = _of_each_class(view.samples, training_part(view.samples, whole), whole.seed, images)
+    indices = _of_each_class(view.samples, train, whole.seed, images)
     seen = _seen(view, indices, epochs)
     title, steps = _described(view)
     rows = [
@@ -90,11 +94,11 @@ def _of_each_class(samples: Samples, train: NDArray[np.int64], seed: int, count:
 
 
 def _seen(view: View, indices: NDArray[np.int64], epochs: int) -> list[NDArray[np.uint8]]:
-    """Pixels of these images: in evaluation, then in each epoch, from kept pixels where they may be kept."""
+    """Pixels of these images: in evaluation, then in each epoch, from kept pixels where a training keeps them."""
     config = view.settling.config
     plain = evaluation_dataset(view.samples, view.contract, config, None)
     form = training_form(config, view.contract)
-    images = held(view.samples, form, indices) if why_not_kept(config) is None else None
+    images = held(view.samples, form, indices) if is_kept(config) else None
     varied = training_dataset(view.samples, view.contract, config, images, pin=False)
     wanted = [(plain, Piece(0, indices)), *((varied, Piece(epoch, indices)) for epoch in range(epochs))]
     made = (on_device(batches_of(one, [piece], workers=0), torch.device("cpu"), view.contract) for one, piece in wanted)

@@ -1,14 +1,12 @@
 """Look at a data set before anything is trained on it."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from sightline.config_file import load
 from sightline.data.check.facts import Facts
 from sightline.data.check.rules import SEVERITIES, check
 from sightline.data.check.statistics import statistics
@@ -18,13 +16,14 @@ from sightline.data.near import near_pairs
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.split import written
 from sightline.data.split.units import with_groups
-from sightline.errors import ConfigError, DataError, SplitError, shortened
+from sightline.errors import ConfigError, DataError, SplitError
 from sightline.evaluation.check_page import check_page
 from sightline.files import whole_file, write_json
 from sightline.findings import Finding
 from sightline.workflow.doubt import doubted_labels, foreign_images, refuse_half_asked
 from sightline.workflow.intake import left_out, look_at, needed, read_data, with_what
 from sightline.workflow.say import Say
+from sightline.workflow.wishes import Settings, loaded_from, refuse_unheeded
 
 SETTINGS = (
     "task.name",
@@ -61,10 +60,10 @@ class Checked:
 
 
 def check_data(
-    data: str,
+    data: str | Path,
     *,
-    settings: list[str] | None = None,
-    run: Path | None = None,
+    settings: Settings | None = None,
+    run: str | Path | None = None,
     train_too: bool = False,
     say: Say | None = None,
 ) -> list[Finding]:
@@ -72,8 +71,9 @@ def check_data(
 
     Args:
         data: folder, archive, CSV or idx folder.
-        settings: ``data.reader=…``, ``data.root=…``, ``data.exclude=…`` and so on; see ``SETTINGS``. With
-            ``model.name=…`` and ``model.weights=…`` images that are unlike the rest of their class are searched too.
+        settings: values by dotted path, or ``key=value`` words, of ``data.reader``, ``data.root`` and so on; see
+            ``SETTINGS``. With ``model.name`` and ``model.weights`` images that are unlike the rest of their class are
+            searched too.
         run: a trained run, whose predictions tell which labels are doubtful.
         train_too: whether to doubt also the labels that the run was trained on.
         say: where progress goes.
@@ -90,23 +90,22 @@ def check_data(
 
 
 def examine(
-    data: str,
+    data: str | Path,
     *,
-    settings: list[str] | None = None,
-    run: Path | None = None,
+    settings: Settings | None = None,
+    run: str | Path | None = None,
     train_too: bool = False,
     say: Say | None = None,
 ) -> Checked:
     """As ``check_data``, with the figures about the whole."""
-    say, words = say or Say(quiet=True), settings or []
-    names = {word: word.partition("=")[0].strip() for word in words}
-    seen = SEEN if any(name.startswith("model.") for name in names.values()) else ()
-    other = [word for word, name in names.items() if name not in (*SETTINGS, *seen) and not name.startswith("model.")]
-    whole = load(None, [*words, f"data.path={json.dumps(data)}"]).config
+    say = say or Say(quiet=True)
+    loaded = loaded_from(data, None, settings)
+    whole = loaded.config
     config = whole.data
-    if other:
-        raise ConfigError(f"a check does not heed {shortened(other)}", where="-s", allowed=[*SETTINGS, "model.…"])
     refuse_half_asked(whole, run, train_too)
+    asked = whole.model.name != "auto"
+    why = "a check only looks at the data" if asked else "a check without model.name and model.weights asks no model"
+    refuse_unheeded(loaded, (*SETTINGS, *SEEN, "model.…") if asked else SETTINGS, why)
     name = Path(data).resolve().name
     try:
         samples, without = read_data(whole)
@@ -130,7 +129,7 @@ def examine(
     return Checked(name, found, statistics(facts), samples)
 
 
-def write_check(checked: Checked, out: Path, data: str) -> int:
+def write_check(checked: Checked, out: Path, data: str | Path) -> int:
     """Write ``check.json``, ``check.html`` and ``quarantine.csv`` into a folder, each whole or not at all.
 
     Returns:

@@ -31,7 +31,7 @@ from sightline.workflow.source import decoders
 from sightline.workflow.trained import open_trained
 
 
-def refuse_half_asked(config: RunConfig, run: Path | None, train_too: bool) -> None:
+def refuse_half_asked(config: RunConfig, run: str | Path | None, train_too: bool) -> None:
     """Refuse what would have no effect.
 
     Raises:
@@ -49,7 +49,9 @@ def refuse_half_asked(config: RunConfig, run: Path | None, train_too: bool) -> N
         )
 
 
-def doubted_labels(run: Path, data: Path, samples: Samples, facts: Scan, *, train_too: bool, say: Say) -> list[Finding]:
+def doubted_labels(
+    run: str | Path, data: Path, samples: Samples, facts: Scan, *, train_too: bool, say: Say
+) -> list[Finding]:
     """Labels that a run's predictions speak against, the most doubtful first.
 
     Images that the run was trained on, found by their checksums wherever they lie now, are asked about only where

@@ -29,9 +29,9 @@ from sightline.workflow.trained import TrainedModel, open_trained
 
 
 def evaluate_run(
-    run: Path,
+    run: str | Path,
     *,
-    data: Path | None = None,
+    data: str | Path | None = None,
     part: str | None = None,
     checkpoint: str = "best",
     say: Say | None = None,
@@ -44,7 +44,8 @@ def evaluate_run(
     Args:
         run: the run folder.
         data: another data set, with the same class names; where missing, the run's own.
-        part: train, val or test; where missing, test (or val where the run has no test part); of another data set, all.
+        part: train, val or test; where missing, test (or val where the run has no test part, or train where it has
+            neither); of another data set, all.
         checkpoint: ``best``, ``last`` or a checkpoint file.
         say: where notes go.
 
@@ -62,6 +63,7 @@ def evaluate_run(
     own = run_samples(here)
     samples, name = own, ""
     if data is not None:
+        data = Path(data)
         samples = foreign(read(data, wanted=wanted_by(model.config)), model, data)
         name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)
@@ -70,6 +72,8 @@ def evaluate_run(
     else:
         refuse_stated_changes(samples, indices)
     say.note(f"evaluating {len(indices)} images with {model.checkpoint}")
+    if name == "train":
+        say.note("warning: the model was trained on these images, and its figures on them flatter it")
     predictions = predicted(model, samples, indices, name, str(samples.root))
     predictions.save(here.predictions(name))
     config = model.config.evaluation
@@ -110,8 +114,8 @@ def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64],
 
 
 def headline_part(samples: Samples) -> str:
-    """The part whose figures count: the test part, or the validation part where there is none."""
-    return "test" if len(samples.part("test")) else "val"
+    """The part whose figures count: test, or val where there is no test part, or train where nothing was held out."""
+    return next((part for part in ("test", "val") if len(samples.part(part))), "train")
 
 
 def run_samples(run: Run) -> Samples:

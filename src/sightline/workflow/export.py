@@ -20,14 +20,15 @@ from sightline.run import Run
 from sightline.workflow.evaluate import evaluate_run, headline_part, run_samples
 from sightline.workflow.say import Say
 from sightline.workflow.trained import TrainedModel, open_trained
+from sightline.workflow.wishes import Settings, words_of
 
 
 def export_run(
-    run: Path,
+    run: str | Path,
     *,
-    out: Path | None = None,
+    out: str | Path | None = None,
     checkpoint: str = "best",
-    settings: Sequence[str] = (),
+    settings: Settings | None = None,
     say: Say | None = None,
 ) -> Bundle:
     """Export a trained run to ONNX and compare the file with the model on real validation images.
@@ -36,7 +37,7 @@ def export_run(
         run: the run folder.
         out: folder of the bundle; where missing, ``RUN/bundle``.
         checkpoint: ``best``, ``last`` or a checkpoint file.
-        settings: ``export.…=…`` words, in place of the run's own.
+        settings: values of ``export.…`` by dotted path, or ``key=value`` words, in place of the run's own.
         say: where notes go.
 
     Raises:
@@ -53,7 +54,7 @@ def export_run(
         model.module,
         model.contract,
         validation=_validation(model, samples),
-        out=out or here.folder / "bundle",
+        out=Path(out or here.folder / "bundle"),
         metrics=_figures(here, samples, model, checkpoint, say),
         provenance={
             "run": here.folder.name,
@@ -64,7 +65,7 @@ def export_run(
             "weights_sha256": model.weights_sha256,
         },
         weights_license=str(info.get("weights_report", {}).get("license") or "none: trained from random weights"),
-        config=_budgets(model, settings),
+        config=_budgets(model, words_of(settings)),
     )
 
 

@@ -168,6 +168,11 @@ def _checkpoint(run: Run, start_from: str | None, say: Say) -> dict[str, Any] | 
     """The checkpoint to go on from, on every rank; ``None`` before the first one."""
     checkpoints = Checkpoints(run.checkpoints)
     if not checkpoints.entries():
+        if start_from is not None:
+            raise RunError(
+                f"no checkpoint '{start_from}': there is none yet", where=str(checkpoints.folder),
+                hint=f"sightline resume {run.folder} begins at the first step",
+            )  # fmt: skip
         return None
     entry: Entry | None = None
     with distributed.together("choosing a checkpoint"):

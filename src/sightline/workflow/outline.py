@@ -10,7 +10,7 @@ from torch import nn
 
 from sightline import plug
 from sightline.config import RunConfig
-from sightline.config_file import load, refuse_useless, resolve
+from sightline.config_file import load, resolve
 from sightline.data.contract import Contract
 from sightline.errors import ConfigError, RunError
 from sightline.model.build import Built, preferred_input
@@ -19,6 +19,7 @@ from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.training.freezing import named_frozen
 from sightline.training.optimizers import make_optimizer
+from sightline.workflow.wishes import Settings, loaded_from, with_absolute_paths, words_of
 
 CLASSES = 10
 """Outputs of a network that is looked at before there is data."""
@@ -72,10 +73,10 @@ class _Fact:
 
 
 def outline(
-    target: str,
+    target: str | Path,
     *,
-    config: Path | None = None,
-    settings: Sequence[str] = (),
+    config: str | Path | None = None,
+    settings: Settings | None = None,
     classes: int | None = None,
     depth: int = 2,
 ) -> Outline:
@@ -84,7 +85,7 @@ def outline(
     Args:
         target: folder of a run, or what ``model.name`` takes.
         config: YAML file, for a name.
-        settings: ``key=value`` words; they go over the file, or over the settings of the run.
+        settings: values by dotted path, or ``key=value`` words; they go over the file, or over the settings of the run.
         classes: outputs, for a name.
         depth: how many levels of parts to show.
 
@@ -94,7 +95,7 @@ def outline(
         ConfigError: a setting is wrong or does nothing.
     """
     folder = Path(target)
-    seen, shape = _run(folder, config, settings, classes) if folder.is_dir() else _name(target, config, settings)
+    seen, shape = _run(folder, config, settings, classes) if folder.is_dir() else _name(str(target), config, settings)
     outputs, channels, size = shape if folder.is_dir() else (classes or CLASSES, *shape[1:])
     model, train = seen.model, seen.train
     built = make_model(model, outputs, channels, size=size)
@@ -116,7 +117,9 @@ def outline(
 _Shape = tuple[int, int, int]
 
 
-def _run(folder: Path, config: Path | None, settings: Sequence[str], classes: int | None) -> tuple[RunConfig, _Shape]:
+def _run(
+    folder: Path, config: str | Path | None, settings: Settings | None, classes: int | None
+) -> tuple[RunConfig, _Shape]:
     run = Run.open(folder)
     if config is not None or classes is not None:
         raise ConfigError(
@@ -127,14 +130,13 @@ def _run(folder: Path, config: Path | None, settings: Sequence[str], classes: in
     if not run.contract.exists():
         raise RunError(f"{folder} has not been prepared", hint=f"sightline resume {folder}")
     contract = Contract.load(run.contract)
-    loaded = load(run.config, settings)
-    return loaded.config, (len(contract.classes), contract.channels, contract.height)
+    loaded = load(run.config, words_of(settings))
+    seen = with_absolute_paths(loaded.config, home_only=True)
+    return seen, (len(contract.classes), contract.channels, contract.height)
 
 
-def _name(name: str, config: Path | None, settings: Sequence[str]) -> tuple[RunConfig, _Shape]:
-    plug.search_in(Path.cwd(), *([] if config is None else [config.parent]))
-    loaded = load(config, settings)
-    refuse_useless(loaded.config, loaded.origins)
+def _name(name: str, config: str | Path | None, settings: Settings | None) -> tuple[RunConfig, _Shape]:
+    loaded = loaded_from(None, config, settings)
     seen = resolve(loaded.config, {"model.name": name})
     preferred = preferred_input(name)
     own = preferred.size if preferred is not None else SIDE

@@ -1,12 +1,11 @@
 """Pack a data set into few large files."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from sightline.config import RunConfig
-from sightline.config_file import load, resolve
+from sightline.config_file import resolve
 from sightline.data.cache import packed as packed_hashes
 from sightline.data.cache_build import build_cache
 from sightline.data.kept import Form
@@ -18,20 +17,24 @@ from sightline.workflow.intake import take_in
 from sightline.workflow.prepare import settle_view
 from sightline.workflow.say import Say
 from sightline.workflow.source import training_form
+from sightline.workflow.wishes import Settings, loaded_from, refuse_unheeded
 
 CACHE = "cache"
 """Names kept pixels in the place of a container."""
 SHARD_SIZE = "256MB"
 """Size of a shard where none is given."""
+_READING = ("task.name", *(f"data.{name}" for name in ("reader", "root", "exclude", "check", "on_error", "max_pixels")))
+SETTINGS = {"webdataset": ("seed", *_READING), "lmdb": _READING}
+"""Settings that packing into a container heeds; for ``cache`` they are those of a training."""
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def pack_data(
-    data: str,
+    data: str | Path,
     *,
     to: str,
-    out: Path,
-    settings: list[str] | None = None,
+    out: str | Path,
+    settings: Settings | None = None,
     shard_size: str | None = None,
     say: Say | None = None,
 ) -> dict[str, Any]:
@@ -43,7 +46,8 @@ def pack_data(
         data: anything that ``read`` takes.
         to: ``webdataset``, ``lmdb`` or ``cache``.
         out: folder to write; must not exist, or be empty; pixels may be added to those of a cache.
-        settings: ``seed=…`` and ``data.…=…`` words; for ``cache`` any that ``train`` takes.
+        settings: values by dotted path, or ``key=value`` words; see ``SETTINGS``. For ``cache`` any that ``train``
+            takes, so that the same words can be given to both, but ``data.cache``.
         shard_size: of ``webdataset``: ``256MB``, ``1GB``, …
         say: where notes go.
 
@@ -51,17 +55,17 @@ def pack_data(
         What was written: ``out``, ``to``, ``images``, ``classes``, ``parts``, ``files``, ``bytes``.
 
     Raises:
-        ConfigError: a container or a size that is not known.
+        ConfigError: a container or a size that is not known, or a setting that does nothing here.
         DataError: the data cannot be read.
         RunError: the folder holds something, or the disk is full; nothing is left behind.
     """
-    say = say or Say(quiet=True)
+    say, out = say or Say(quiet=True), Path(out)
     if to not in (*PACKERS, CACHE):
         raise ConfigError(f"unknown container '{to}'", where="--to", allowed=[*PACKERS, CACHE])
     if shard_size is not None and to != "webdataset":
         raise ConfigError(f"--shard-size has no effect: {to} has no shards", where="--shard-size", got=shard_size)
     most = _bytes_of(shard_size or SHARD_SIZE)
-    loaded = load(None, [*(settings or []), f"data.path={json.dumps(data)}"])
+    loaded = loaded_from(data, None, settings)
     config = loaded.config
     if to == CACHE:
         return _keep(config, loaded.origins, out, say)
@@ -70,6 +74,7 @@ def pack_data(
             f"{to} holds one class an image", where="--to", got=f"task.name={config.task.name}",
             hint="keep the CSV and the images; --to cache keeps their pixels for a training",
         )  # fmt: skip
+    refuse_unheeded(loaded, SETTINGS[to], "packing only reads the data, and writes it as it is")
     taken = take_in(config, say)
     samples, facts = taken.samples, taken.facts
     with say.progress("packing") as progress:
@@ -79,6 +84,11 @@ def pack_data(
 
 def _keep(config: RunConfig, origins: dict[str, str], out: Path, say: Say) -> dict[str, Any]:
     """The pixels of the training and the validation part, as ``train`` keeps them."""
+    if origins.get("data.cache") == "flag":
+        raise ConfigError(
+            "data.cache has no effect: the pixels go to --out", where="-s data.cache", got=config.data.cache,
+            hint="leave it out",
+        )  # fmt: skip
     view = settle_view(resolve(config, {"data.cache": str(out)}), origins, say)
     samples, hashes = view.samples, packed_hashes(view.facts.rows["sha256"])
     forms = {"train": training_form(view.settling.config, view.contract), "val": Form(view.contract)}

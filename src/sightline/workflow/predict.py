@@ -20,7 +20,7 @@ from sightline.data.loader import Batch
 from sightline.data.read import read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.wanted import Wanted
-from sightline.errors import ConfigError, DataError, ImageError
+from sightline.errors import ConfigError, DataError, ImageError, shortened
 from sightline.evaluation.grid import draw_grid
 from sightline.evaluation.predict import logits_of
 from sightline.files import whole_file
@@ -43,8 +43,8 @@ class _Item:
 
 
 def predict_run(
-    run: Path,
-    paths: Sequence[Path] = (),
+    run: str | Path,
+    paths: str | Path | Sequence[str | Path] = (),
     *,
     part: str | None = None,
     checkpoint: str = "best",
@@ -53,19 +53,26 @@ def predict_run(
 
     Args:
         run: the run folder.
-        paths: images, folders of images (searched at every depth), or data sets (archive, CSV, idx).
+        paths: one or several: images, folders of images (searched at every depth), or data sets (archive, CSV, idx).
         part: train, val or test: only that part of the data set; without paths, of the run's own data.
         checkpoint: ``best``, ``last`` or a checkpoint file.
 
     Raises:
         DataError: a path does not exist or holds no images.
+        ConfigError: a part of image files, which have none, or nothing to predict.
     """
-    here = Run.open(run)
+    here, paths = Run.open(run), _several(paths)
     model = open_trained(here, checkpoint)
     if part is not None and part not in PARTS:
         raise ConfigError(f"unknown part '{part}'", where="--part", allowed=PARTS)
     if not paths and part is None:
         raise ConfigError("nothing to predict", where="PATH", hint="give images, folders, or --part of the run's data")
+    files = [str(path) for path in paths if part is not None and is_image_name(path.name) and path.is_file()]
+    if files:
+        raise ConfigError(
+            "--part has no effect: an image file belongs to no part", where="--part", got=shortened(files),
+            hint="leave it out, or give a data set",
+        )  # fmt: skip
     return _answers(model, _all_items(here, paths, part))
 
 
@@ -96,7 +103,11 @@ def errors_file(out: Path) -> Path:
 
 
 def draw_predictions(
-    run: Path, paths: Sequence[Path], answers: Sequence[Prediction], out: Path, part: str | None = None
+    run: str | Path,
+    paths: str | Path | Sequence[str | Path],
+    answers: Sequence[Prediction],
+    out: Path,
+    part: str | None = None,
 ) -> None:
     """Draw the first images that got an answer, with their labels, as one PNG.
 
@@ -109,7 +120,7 @@ def draw_predictions(
     """
     shown = [answer for answer in answers if not answer.error][:MOST_ON_GRID]
     wanted = {answer.image_id for answer in shown}
-    items = _all_items(Run.open(run), paths, part)
+    items = _all_items(Run.open(run), _several(paths), part)
     images = {item.image_id: item.read(MOST_PIXELS) for item in items if item.image_id in wanted}
     captions = [(a.label, a.confidence) if a.kind == "class" else (a.told, None) for a in shown]
     draw_grid([images[a.image_id] for a in shown], captions, out)
@@ -142,6 +153,10 @@ def _outputs(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np
     batch = Batch(torch.from_numpy(np.stack(pixels)), unknown, torch.arange(len(pixels)))
     [(_, logits)] = logits_of(model.module, model.task, [batch], model.device, model.layout)
     return logits
+
+
+def _several(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
 
 
 def _all_items(run: Run, paths: Sequence[Path], part: str | None) -> Iterator[_Item]:

@@ -18,7 +18,7 @@ from sightline.run import Run
 from sightline.workflow.tasks import wanted_by
 
 
-def report_run(run: Path) -> Path:
+def report_run(run: str | Path) -> Path:
     """Write ``report.html`` into the run, and its curves as PNG.
 
     Raises:

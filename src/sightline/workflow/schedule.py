@@ -52,10 +52,10 @@ class Timetable:
 def show_schedule(
     data: str | Path | None,
     *,
-    config: Path | None = None,
+    config: str | Path | None = None,
     settings: Settings | None = None,
     samples: int | None = None,
-    out: Path = Path("schedule.png"),
+    out: str | Path = "schedule.png",
     say: Say | None = None,
 ) -> Timetable:
     """Draw the learning rate over a training that these settings would make, or that a run made.
@@ -81,7 +81,7 @@ def show_schedule(
     table = timetable(settled, count)
     epochs = np.arange(len(table.rates)) / table.clock.per_epoch
     events = [(step / table.clock.per_epoch, words) for step, words in table.events]
-    draw_schedule(table.title, epochs, table.rates, events, out)
+    draw_schedule(table.title, epochs, table.rates, events, Path(out))
     return table
 
 
@@ -128,7 +128,9 @@ def _melting(train: TrainConfig, never: bool) -> str:
     return "all layers learn"
 
 
-def _of_run(folder: Path, config: Path | None, settings: Settings | None, samples: int | None) -> tuple[RunConfig, int]:
+def _of_run(
+    folder: Path, config: str | Path | None, settings: Settings | None, samples: int | None
+) -> tuple[RunConfig, int]:
     if config is not None or settings or samples is not None:
         raise ConfigError(
             "a run's schedule is what it was trained with", where=str(folder),
@@ -144,7 +146,7 @@ def _of_run(folder: Path, config: Path | None, settings: Settings | None, sample
 
 
 def _of_count(
-    data: str | Path | None, config: Path | None, settings: Settings | None, samples: int, say: Say
+    data: str | Path | None, config: str | Path | None, settings: Settings | None, samples: int, say: Say
 ) -> tuple[RunConfig, int]:
     loaded = loaded_from(data, config, settings)
     settling = Settling(loaded.config, loaded.origins)
@@ -156,7 +158,7 @@ def _of_count(
 
 
 def _of_data(
-    data: str | Path | None, config: Path | None, settings: Settings | None, say: Say
+    data: str | Path | None, config: str | Path | None, settings: Settings | None, say: Say
 ) -> tuple[RunConfig, int]:
     loaded = wished(data, config, settings, "schedule")
     view = settle_view(loaded.config, loaded.origins, say)

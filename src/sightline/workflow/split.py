@@ -1,11 +1,10 @@
 """Freeze a split before any training."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from sightline.config_file import Loaded, load
+from sightline.config_file import Loaded, refuse_useless, resolve
 from sightline.data.samples import Samples
 from sightline.data.split import fold_parts, split, write_splits
 from sightline.data.split.mix import Mix
@@ -14,6 +13,15 @@ from sightline.workflow.divide import Together, bind, refuse_idle
 from sightline.workflow.intake import take_in
 from sightline.workflow.say import Say
 from sightline.workflow.split_report import require_known_form, write_report
+from sightline.workflow.wishes import Settings, read_settings, refuse_unheeded
+
+SETTINGS = (
+    "seed",
+    "task.name",
+    *(f"data.{name}" for name in ("targets", "reader", "root", "exclude", "check", "on_error", "max_pixels")),
+    *(f"data.{name}" for name in ("val", "test", "group", "duplicates", "time")),
+)
+"""Settings that a split heeds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,19 +42,19 @@ class Divided:
 
 
 def split_data(
-    data: str,
+    data: str | Path,
     *,
-    settings: list[str] | None = None,
-    out: Path,
+    settings: Settings | None = None,
+    out: str | Path,
     folds: int = 0,
-    report: Path | None = None,
+    report: str | Path | None = None,
     say: Say | None = None,
 ) -> Divided:
     """Divide a data set and write the result as CSV.
 
     Args:
         data: folder, archive, CSV or idx folder.
-        settings: ``seed=…`` and ``data.…=…`` words.
+        settings: values by dotted path, or ``key=value`` words; see ``SETTINGS``.
         out: the CSV to write, with path, label, part and checksum.
         folds: instead of one split write this many, ``split.fold0.csv`` …, each with another fold as its test part.
         report: JSON or Markdown to write about what was done.
@@ -57,9 +65,11 @@ def split_data(
         DataError: images cannot be decoded.
         SplitError: the parts cannot be made.
     """
-    say = say or Say(quiet=True)
-    loaded = load(None, [*(settings or []), f"data.path={json.dumps(data)}"])
+    say, data, out, report = say or Say(quiet=True), str(data), Path(out), None if report is None else Path(report)
+    loaded = read_settings(data, None, settings)
     config = loaded.config
+    refuse_unheeded(loaded, SETTINGS, "a split only reads the data and divides it")
+    refuse_useless(resolve(config, {"data.test": 0}) if folds else config, loaded.origins)
     if folds and folds < 2:
         raise ConfigError("there are at least two folds", where="--folds", got=folds, allowed=["a whole number from 2"])
     paths = [out.with_name(f"{out.stem}.fold{fold}{out.suffix}") for fold in range(folds)] or [out]

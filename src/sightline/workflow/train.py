@@ -9,10 +9,8 @@ import torch
 
 from sightline import distributed, plug
 from sightline.config import RunConfig
-from sightline.config_file import dump, load_resolved, resolve
-from sightline.data.read import located
+from sightline.config_file import dump, load_resolved
 from sightline.errors import ConfigError, TrainingError
-from sightline.model.weights_fetch import is_address
 from sightline.run import Run, next_run_folder
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.memory import keep_freed_memory
@@ -21,15 +19,15 @@ from sightline.workflow import environment
 from sightline.workflow.fit import Trained, fit, now
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
-from sightline.workflow.wishes import Settings, wished
+from sightline.workflow.wishes import Settings, wished, with_absolute_paths
 
 
 def train_run(
     data: str | Path | None,
     *,
-    config: Path | None = None,
+    config: str | Path | None = None,
     settings: Settings | None = None,
-    run: Path | None = None,
+    run: str | Path | None = None,
     say: Say | None = None,
 ) -> Trained:
     """Train a model on a data set.
@@ -45,9 +43,9 @@ def train_run(
         SightlineError: anything that keeps it from training. A run that never took a step leaves no folder behind,
             whatever ended it.
     """
-    say = _speaker(say)
+    say, run = _speaker(say), None if run is None else Path(run)
     loaded = wished(data, config, settings, "train")
-    settled = _with_absolute_paths(loaded.config)
+    settled = with_absolute_paths(loaded.config)
     if run is None and distributed.restarts()[1]:
         raise ConfigError("a run that torchrun may restart needs a folder of its own", hint="add --run DIR")
     meet(settled, fresh=True)
@@ -77,7 +75,7 @@ def train_run(
             raise
 
 
-def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = None) -> Trained:
+def resume_run(run: str | Path, *, start_from: str | None = None, say: Say | None = None) -> Trained:
     """Go on with a run as if it had never stopped.
 
     Args:
@@ -86,7 +84,7 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         say: where notes go.
 
     Raises:
-        RunError: there is no run, or it is in use, or it is a soup of runs.
+        RunError: there is no run, or it is in use, or it is a soup of runs, or there is no checkpoint of that name.
         CheckpointError: the checkpoint that was asked for is damaged, or all are.
         ChangedDataError: images are no longer what they were.
     """
@@ -99,22 +97,8 @@ def resume_run(run: Path, *, start_from: str | None = None, say: Say | None = No
         with distributed.together("opening the run"):
             if distributed.is_main():
                 stack.enter_context(here.locked())
-        stop.folder = run
+        stop.folder = here.folder
         return fit(here, say, stop, start_from)
-
-
-def _with_absolute_paths(config: RunConfig) -> RunConfig:
-    """The run must find its data and weights from any folder it is resumed in."""
-    paths = {"data.path": config.data.path, "data.root": config.data.root, "data.exclude": config.data.exclude}
-    if config.data.cache not in ("auto", "on", "off"):
-        paths["data.cache"] = config.data.cache
-    if config.model.weights not in ("auto", "none", "hub") and not is_address(config.model.weights):
-        paths["model.weights"] = config.model.weights
-    paths["train.distill.teacher"] = config.train.distill.teacher
-    if isinstance(config.model.weights_rules, str):
-        paths["model.weights_rules"] = config.model.weights_rules
-    paths["model.weights_classes"] = config.model.weights_classes
-    return resolve(config, {key: str(located(path)) for key, path in paths.items() if path})
 
 
 def _absent(folder: Path) -> list[Path]:
@@ -137,8 +121,8 @@ def _sweep(run: Run, made: list[Path]) -> None:
             folder.rmdir()
 
 
-def _provenance(config: Path | None) -> dict[str, Any]:
-    plugs = [str(Path.cwd()), *([str(config.parent.resolve())] if config else [])]
+def _provenance(config: str | Path | None) -> dict[str, Any]:
+    plugs = [str(Path.cwd()), *([str(Path(config).parent.resolve())] if config else [])]
     return {
         "command": environment.command(),
         "versions": environment.versions(),

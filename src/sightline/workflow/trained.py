@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,17 +41,18 @@ class TrainedModel:
     """Fingerprint of the network's weights."""
 
 
-def open_trained(run: Run, checkpoint: str = "best") -> TrainedModel:
+def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedModel:
     """Load a checkpoint of a run.
 
     Args:
-        run: the run.
+        run: the run, or its folder.
         checkpoint: ``best``, ``last``, or the name of a checkpoint file.
 
     Raises:
         CheckpointError: there is none yet, it is damaged, or its weights do not fit the network.
-        RunError: the run was never prepared, or there is no checkpoint of that name.
+        RunError: there is no such run, it was never prepared, or there is no checkpoint of that name.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
     if not run.contract.exists():
         raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
     plug.search_in(*run.user_folders())
@@ -99,9 +101,17 @@ def _placed(module: nn.Module, config: RunConfig, layout: torch.memory_format) -
     if own.kind == "layers" and torch.cuda.device_count() > 1:
         parallel = parallel_of(own, torch.device("cuda"))
     else:
-        parallel = Parallel("ddp", [torch.device(config.train.device if torch.cuda.is_available() else "cpu")])
+        parallel = Parallel("ddp", [device_here(config.train.device)])
     parallel.place(module, layout)
     return module.eval(), parallel.devices[0]
+
+
+def device_here(name: str) -> torch.device:
+    """The device of the training, or the nearest to it that this machine has."""
+    device = torch.device(name)
+    if device.type == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return device if (device.index or 0) < torch.cuda.device_count() else torch.device("cuda")
 
 
 def _content(run: Run, checkpoint: str) -> tuple[dict[str, Any], str]:
