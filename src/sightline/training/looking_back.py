@@ -1,14 +1,26 @@
 """Finding what made a number that is none, when it was noticed too late to see it."""
 
-import dataclasses
+from pathlib import Path
+from typing import Any
 
 from sightline import distributed
 from sightline.errors import NonFiniteError
+from sightline.training.checkpoint import Checkpoints
 from sightline.training.job import Job, restore
 from sightline.training.loop import train
 
 _MOST = 1000
 """Steps that are computed again at most."""
+
+
+class _Read(Checkpoints):
+    """Checkpoints to which the steps that are computed again add nothing."""
+
+    def save(self, *_: Any, **__: Any) -> Path:
+        return self.folder
+
+    def save_sharded(self, *_: Any, **__: Any) -> Path:
+        return self.folder
 
 
 def explained(job: Job, failure: NonFiniteError) -> NonFiniteError:
@@ -26,8 +38,8 @@ def explained(job: Job, failure: NonFiniteError) -> NonFiniteError:
     before = job.state.rollbacks  # the rate of the steps that are computed again
     restore(job, job.checkpoints.load(entries[-1]))
     job.state.rollbacks, job.closely = before, True
-    plan, job.plan = job.plan, dataclasses.replace(job.plan, save=failure.step + 1)
-    judging, job.evaluate = job.evaluate, None  # nothing is judged or saved on the way: the records of it are closed
+    written, job.checkpoints = job.checkpoints, _Read(job.checkpoints.folder)
+    position, job.position = job.position, lambda: 0  # the records are closed
     try:
         for _ in train(job):
             if job.state.step >= failure.step:
@@ -40,5 +52,5 @@ def explained(job: Job, failure: NonFiniteError) -> NonFiniteError:
         told.step = failure.step
         return told
     finally:
-        job.plan, job.evaluate, job.closely = plan, judging, False
+        job.checkpoints, job.position, job.closely = written, position, False
     return failure

@@ -178,7 +178,7 @@ def clock_after(train: TrainConfig, clock: Clock, until: int) -> Clock:
 
 
 def make_schedule(config: ScheduleConfig, peak: float, clock: Clock) -> Callable[[int], float]:
-    """The learning rate of each step, 0 for the first.
+    """The learning rate of each step, counted from 0.
 
     Args:
         config: names the schedule. A user's own is a function of the settings that gives a function of the progress, 0
