@@ -25,8 +25,8 @@ norm = torch.nn.BatchNorm1d(2)
 norm.running_mean += d.rank() + 5
 d.same_buffers(norm)
 print(
-    d.rank(), d.world(), d.is_main(), mine.tolist(), total.tolist(), d.any_rank(d.rank() == 1, cpu),
-    d.any_rank(False, cpu), d.from_main({"from": d.rank()}), d.gathered(d.rank() * 10), norm.running_mean.tolist(),
+    d.rank(), d.world(), d.is_main(), mine.tolist(), total.tolist(), d.any_rank(d.rank() == 1),
+    d.any_rank(False), d.from_main({"from": d.rank()}), d.gathered(d.rank() * 10), norm.running_mean.tolist(),
 )
 d.finish()
 d.finish()

@@ -1,7 +1,9 @@
 """The network as the ranks train it together."""
 
 import contextlib
+from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -29,7 +31,20 @@ def wrapped(job: Job, frozen: frozenset[str]) -> nn.Module:
     devices = [job.plan.device.index] if job.plan.device.type == "cuda" else None
     # Looking for unused parameters also keeps DDP from laying out its buckets anew after the first step. Three ranks or
     # more would then add up in another order, and a run that was resumed would not be the one that never stopped.
-    return DistributedDataParallel(module, device_ids=devices, find_unused_parameters=True)
+    return DistributedDataParallel(_Spared(module), device_ids=devices, find_unused_parameters=True)
+
+
+class _Spared(nn.Module):
+    """A network beside a parameter that nothing goes through: DDP warns where it looks for such and finds none."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+        self.spare = nn.Parameter(torch.zeros(1, device=next(module.parameters()).device))
+
+    def forward(self, inputs: torch.Tensor) -> Any:
+        """What the network gives."""
+        return self.module(inputs)
 
 
 def without_sync(model: nn.Module, skip: bool) -> contextlib.AbstractContextManager[None]:
