@@ -127,7 +127,7 @@ def ours(chosen: argparse.Namespace, contestant: str, model: str, after: Callabl
     import torch
 
     import sightline
-    import sightline.workflow.train as workflow
+    import sightline.workflow.fit as workflow
 
     settings: dict[str, Any] = {
         "model.name": model, "model.weights": "none", "data.image_size": chosen.side, "data.augment": "standard",
