@@ -9,6 +9,7 @@ from sightline.data.config import DataConfig
 from sightline.evaluation.config import EvaluationConfig
 from sightline.export.config import ExportConfig
 from sightline.model.config import ModelConfig
+from sightline.sinks.config import TrackConfig
 from sightline.task.config import TaskConfig
 from sightline.training.config import TrainConfig
 
@@ -27,6 +28,8 @@ class RunConfig:
     """What is learnt from an image."""
     train: TrainConfig = TrainConfig()
     """How long, how fast, with what."""
+    track: TrackConfig = TrackConfig()
+    """Where the records go beside the run's folder."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """How figures and their intervals are computed."""
     export: ExportConfig = ExportConfig()

@@ -12,6 +12,7 @@ from sightline.config_faults import shown, together
 from sightline.config_loss import LOSS_ROWS
 from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
+from sightline.config_track import TRACK_ROWS
 from sightline.config_useless import Useless
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
@@ -81,6 +82,7 @@ USELESS = (
     *LEVERS,
     *SPEED,
     *ALONE,
+    *TRACK_ROWS,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,

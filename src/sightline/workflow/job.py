@@ -39,6 +39,7 @@ from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import Prepared
 from sightline.workflow.say import Say
+from sightline.workflow.track import trackers_of
 
 
 class Sink(Protocol):
@@ -204,9 +205,12 @@ def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: 
     stack.callback(console.close)
     sinks: list[Sink] = [jsonl, console]
     if config.train.tensorboard:
-        board = TensorboardSink(run.tensorboard, job.state.step, say.note)
+        board = TensorboardSink(run.tensorboard, job.state.step, say.warn)
         stack.callback(board.close)
         sinks.append(board)
+    for tracker in trackers_of(run, config, say.warn):
+        stack.callback(tracker.close)
+        sinks.append(tracker)
     return sinks
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Generator
 
 from rich.console import Console
@@ -26,6 +27,13 @@ class Say:
     def note(self, text: str) -> None:
         """One line."""
         self.console.print(text, markup=False, highlight=False)
+
+    def warn(self, text: str) -> None:
+        """One line that must not get lost: a program that wants no notes gets a Python warning."""
+        if self.quiet:
+            warnings.warn(text, stacklevel=2)
+        else:
+            self.note(text)
 
     def detail(self, text: str) -> None:
         """One line that matters less."""

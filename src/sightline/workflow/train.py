@@ -19,6 +19,7 @@ from sightline.workflow import environment
 from sightline.workflow.fit import Trained, fit, now
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
+from sightline.workflow.track import refuse_missing_trackers
 from sightline.workflow.wishes import Settings, wished, with_absolute_paths
 
 
@@ -48,6 +49,7 @@ def train_run(
     settled = with_absolute_paths(loaded.config)
     if run is None and distributed.restarts()[1]:
         raise ConfigError("a run that torchrun may restart needs a folder of its own", hint="add --run DIR")
+    refuse_missing_trackers(settled)
     meet(settled, fresh=True)
     name, made = Path(settled.data.path).name.split(".")[0], _absent(run or Path("runs"))
     folder = distributed.from_main((run or next_run_folder(Path("runs"), name)) if distributed.is_main() else None)

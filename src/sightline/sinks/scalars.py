@@ -1,0 +1,23 @@
+"""Which numbers of a record are drawn over the steps, and under which names."""
+
+import math
+
+from sightline.records import Record
+
+_UNTOLD = frozenset({"kind", "step", "images", "best"})
+
+
+def scalars(record: Record) -> dict[str, float]:
+    """The numbers of a record of a step or an evaluation, as ``train/loss`` and ``val/accuracy``; reads the device."""
+    found: dict[str, float] = {}
+    for key, value in record.plain().items():
+        of_evaluation = key.startswith("val_")
+        wanted = record.kind == "step" or of_evaluation
+        if wanted and key not in _UNTOLD and isinstance(value, (int, float)):
+            found[f"val/{key.removeprefix('val_')}" if of_evaluation else f"train/{key}"] = value
+    return found
+
+
+def finite(figures: dict[str, float]) -> dict[str, float]:
+    """Those that are numbers: a store of figures takes no NaN."""
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
