@@ -79,5 +79,5 @@ def test_a_tracker_that_hangs_holds_up_nothing_but_the_end(monkeypatch):
     forever.set()
     assert told == [
         "warning: tracker did not take everything within 0 s; going on without it",
-        "warning: tracker was too slow: it got nothing of 150 records; records.jsonl has all",
+        "warning: tracker was slow and got nothing of 150 records; records.jsonl has all",
     ]

@@ -30,8 +30,8 @@ class Tracker(Protocol):
 class Aside:
     """A consumer of records that passes their numbers on to a tracker in another thread.
 
-    Whatever the tracker's library raises ends the tracking with one warning and the training goes on. Where it is slower
-    than the training, a bounded number of records waits; more are dropped, and the end says how many.
+    Whatever the tracker's library raises ends the tracking with one warning and the training goes on. Where it is
+    slower than the training, a bounded number of records waits; more are dropped, and the end says how many.
 
     Args:
         name: of the tracker, for people.
@@ -71,9 +71,7 @@ class Aside:
             self.over = True
             self.warn(f"warning: {self.name} did not take everything within {self.patience:.0f} s; going on without it")
         if self.lost:
-            self.warn(
-                f"warning: {self.name} was too slow: it got nothing of {self.lost} records; records.jsonl has all"
-            )
+            self.warn(f"warning: {self.name} was slow and got nothing of {self.lost} records; records.jsonl has all")
 
     def _pass_on(self) -> None:
         held, self.held = self.held, []

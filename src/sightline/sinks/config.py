@@ -40,4 +40,4 @@ class TrackConfig:
     mlflow: MlflowConfig = MlflowConfig()
     """MLflow."""
     artifacts: bool = True
-    """Also hand over the best checkpoint and the split (which names every image with its SHA-256) when training ends."""
+    """Hand over the best checkpoint and the split, which names every image with its SHA-256, when training ends."""
