@@ -50,7 +50,7 @@ def timm_steps(name: str, batches: Batches, classes: int, steps: int) -> Iterato
         yield len(inputs)
 
 
-def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any]) -> Iterator[int]:
+def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any], looks: int = 0) -> Iterator[int]:
     """Our loop over uint8 images that are there already: scaling them is part of a step.
 
     Args:
@@ -59,8 +59,11 @@ def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any]
         count: images of a step.
         steps: how many.
         form: ``precision``, ``layout`` and ``threads``; ``auto`` is measured first.
+        looks: at the layers at each so manieth step; 0: none.
     """
     from sightline.data.loader import Batch
+    from sightline.diagnosis.probes import Probes
+    from sightline.diagnosis.watcher import Watcher
     from sightline.model.build import build
     from sightline.training.arithmetic import compute_with
     from sightline.training.job import LAYOUTS
@@ -78,6 +81,7 @@ def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any]
     built.module.to(memory_format=LAYOUTS[chosen.layout])
     with tempfile.TemporaryDirectory() as folder:
         job = job_of(built, task, chosen, steps, Path(folder))
+        job.looks = Watcher([Probes(built.module, torch.device("cpu"))], looks) if looks else None
         job.batches = lambda first, last: itertools.repeat((batch, count), last - first)
         for record in train(job):
             if record.kind == "step":

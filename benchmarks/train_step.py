@@ -13,8 +13,9 @@ Every measurement is a fresh process; the contestants take turns, so that a slow
 Counted are images per second of the clock and of the processors, median of the steps after ``--warm``. Printed are
 median and quartiles over the repeats, and the ratios turn by turn.
 
-At the end what all watching costs a step (records.jsonl, TensorBoard, the line on the terminal): steps of a network
-that does next to nothing with and without it, in turns. ``--json FILE`` writes everything measured.
+At the end what all watching costs a step: records.jsonl, TensorBoard and the line on the terminal, by steps of a
+network that does next to nothing with and without them, in turns; and looks at the layers of each model, by steps that
+are looked at between others that are not, in one process. ``--json FILE`` writes everything measured.
 """
 
 import argparse
@@ -32,6 +33,8 @@ from loader import machine, quartiles
 
 CONTESTANTS = ("timm", "equal", "auto")
 KINDS = ("by clock", "by processor")
+EVERY = 100
+"""Steps between looks at the layers where nothing is set."""
 
 
 def main() -> None:
@@ -47,9 +50,10 @@ def main() -> None:
     options.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.one:
-        print(json.dumps(watching() if chosen.one[0] == "watching" else measured(chosen, *chosen.one)))
+        own = {"watching": watching, "looks": lambda: looks(chosen, chosen.one[1])}.get(chosen.one[0])
+        print(json.dumps(measured(chosen, *chosen.one) if own is None else own()))
         return
-    report: dict[str, Any] = {"machine": machine(), "options": vars(chosen) | {"json": None}, "models": {}}
+    report: dict[str, Any] = {"machine": machine(), "options": vars(chosen) | {"json": None}, "models": {}, "looks": {}}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["SIGHTLINE_CACHE"] = cache
         for model in chosen.models:
@@ -58,9 +62,13 @@ def main() -> None:
     report["watching"] = alone("watching", "")
     cost = report["watching"]["ms"]
     print(f"all watching: {cost:.2f} ms of processor time a step")
-    for model, found in report["models"].items():
-        step = 1000 * chosen.batch / statistics.median(row["by processor"] for row in found["auto"])
-        print(f"  {100 * cost / step:.2f} % of a step of {model} ({step:.0f} ms)")
+    for model in chosen.models:
+        own = report["looks"][model] = alone("looks", model)
+        share = (cost + own["look"] / EVERY) / own["step"]
+        print(
+            f"  {model}: a step {own['step']:.0f} ms, a look at its layers {own['look']:.0f} ms more; with one each "
+            f"{EVERY} steps all watching is {100 * share:.2f} % of the processor time"
+        )
     if chosen.json:
         chosen.json.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -130,6 +138,27 @@ def watching(steps: int = 400, turns: int = 5) -> dict[str, float]:
                 if turn:
                     costs[watched].append((time.process_time() - began) / steps)
     return {"ms": 1000 * (statistics.median(costs[True]) - statistics.median(costs[False]))}
+
+
+def looks(chosen: argparse.Namespace, model: str) -> dict[str, float]:
+    """Milliseconds of processor time: of a step, and of what a look at the layers adds to one."""
+    import train_contestants as them
+
+    from sightline.training.memory import keep_freed_memory
+
+    keep_freed_memory()
+    form: dict[str, Any] = dict.fromkeys(("threads", "precision", "layout"), "auto")
+    form["cores"] = len(os.sched_getaffinity(0))
+    steps = 2 * (chosen.warm + chosen.steps)
+    times: dict[bool, list[float]] = {True: [], False: []}
+    mark = time.process_time()
+    for place, _ in enumerate(them.our_steps(model, chosen.side, chosen.batch, steps, form, looks=2)):
+        now = time.process_time()
+        if place >= 2 * chosen.warm:
+            times[place % 2 == 1].append(1000 * (now - mark))  # the second step, the fourth and so on are looked at
+        mark = now
+    plain, looked = (statistics.median(times[which]) for which in (False, True))
+    return {"step": plain, "look": looked - plain}
 
 
 def show(model: str, found: dict[str, list[dict[str, Any]]]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Lt
 
 from sightline.data.config import DataConfig
+from sightline.diagnosis.config import ProfileConfig, WatchConfig
 from sightline.evaluation.config import EvaluationConfig
 from sightline.export.config import ExportConfig
 from sightline.model.config import ModelConfig
@@ -30,6 +31,10 @@ class RunConfig:
     """How long, how fast, with what."""
     track: TrackConfig = TrackConfig()
     """Where the records go beside the run's folder."""
+    watch: WatchConfig = WatchConfig()
+    """What is looked at while it trains."""
+    profile: ProfileConfig = ProfileConfig()
+    """Where the time of some steps goes."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """How figures and their intervals are computed."""
     export: ExportConfig = ExportConfig()

@@ -14,6 +14,7 @@ from sightline.config_model import MODEL_ROWS
 from sightline.config_schema import all_settings
 from sightline.config_track import TRACK_ROWS
 from sightline.config_useless import Useless
+from sightline.config_watch import WATCH_ROWS
 from sightline.data.config import is_preset
 from sightline.errors import ConfigError
 from sightline.training.choices import SHAPED_BY, TAKEN
@@ -83,6 +84,7 @@ USELESS = (
     *SPEED,
     *ALONE,
     *TRACK_ROWS,
+    *WATCH_ROWS,
     Useless(
         "train.deterministic",
         lambda config: config.train.device == "cpu" and not config.train.deterministic,
@@ -215,7 +217,8 @@ def without_validation(config: RunConfig) -> list[Useless]:
     reason = "there is no validation part to evaluate on"
     remedy = "remove it, or make a validation part with data.val"
     names = ["patience", "evaluate", *(["schedule.name"] if config.train.schedule.name == "plateau" else [])]
-    return [Useless(f"train.{name}", _always, reason, remedy) for name in names]
+    keys = [*(f"train.{name}" for name in names), *(["watch.seen"] if config.watch.seen not in ("auto", 0) else [])]
+    return [Useless(key, _always, reason, remedy) for key in keys]
 
 
 def once_settled(config: RunConfig) -> list[Useless]:

@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt, Predicate
 from sightline.config import RunConfig
 from sightline.data.augment.config import STEPS
 from sightline.data.config import is_own, is_step_list
+from sightline.diagnosis.config import is_span
 from sightline.files import write_json
 from sightline.training.config import RuleConfig, is_duration, is_pattern, is_rule_list, is_stages
 
@@ -25,6 +26,7 @@ PREDICATES: dict[Any, tuple[str, str]] = {
     is_stages: ("first:K or last:K", r"^(first|last):[1-9]\d{0,5}$"),
     is_pattern: ('a pattern of names such as "stem.*"', "^.+$"),
     is_rule_list: ('a list of rules such as [{match: "blocks.*", lr_share: 0.1, weight_decay: 0}]', ""),
+    is_span: ("first and last step: 20:30", r"^[1-9]\d*:[1-9]\d*$"),
     is_own: ('"my_file:thing"', r"^.+:.+$"),
     is_step_list: ("a list of steps such as [hflip, {rotation: {degrees: 10}}]", ""),
 }

@@ -12,6 +12,8 @@
     ├── predictions/         PART.npz: logits and labels, measured as often as you like; PART.json: the figures
     ├── plots/               PNG pictures of the curves
     ├── tensorboard/         event files
+    ├── maps/                feature maps of chosen images
+    ├── profile/             where the time of some steps went
     └── report.html          all of it on one page
 """
 

@@ -19,7 +19,8 @@ def step(number, loss=None):
 def read_back(folder):
     events = EventAccumulator(str(folder))
     events.Reload()
-    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    tags = [tag for tag in events.Tags()["scalars"] if not tag.startswith("machine/")]
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags}
 
 
 def test_every_number_is_a_scalar(tmp_path):
@@ -52,3 +53,41 @@ def test_resumed_runs_replace_what_came_after_their_checkpoints(tmp_path, monkey
         sink.close()
     assert read_back(tmp_path)["train/loss"] == [(1, 0.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 4.0)]
     assert len(list(tmp_path.iterdir())) == 4
+
+
+NAN = float("nan")
+LOOK = {
+    "layers": ["conv", "act"],
+    "kinds": ["Conv2d", "ReLU"],
+    "figures": ["weight_norm", "gradient_norm", "update_ratio", "mean", "std", "zeros", "dead", "saturated"],
+    "table": torch.tensor(
+        [[2.0, 3.0, 0.5, 0.1, 1.0, 0.0, 0.0, float("nan")], [*[float("nan")] * 3, 0.2, 0.5, 0.5, 0.25, 1.0]]
+    ),
+    "probe/conv/kurtosis": torch.tensor(3.5),
+}
+
+
+def test_a_look_has_a_scalar_for_each_layer_and_figure_that_means_something(tmp_path):
+    sink = TensorboardSink(tmp_path, shares={"share_0.5": 0.5})
+    sink.write(Record(kind="step", step=1, epoch=0.5, values={"loss": 1.0, "lr": 0.1, "images": 8, "seconds": 0.5}))
+    sink.write(Record(kind="look", step=1, epoch=0.5, values=LOOK))
+    sink.close()
+    found = {tag: [value for _, value in events] for tag, events in read_back(tmp_path).items()}
+    assert found["train/images_per_second"] == [16.0] and found["lr/share_0.5"] == [pytest.approx(0.05)]
+    assert found["gradient_norm/conv"] == found["train/gradient_norm"] == [3.0]
+    assert found["update_ratio/conv"] == found["train/update_ratio"] == [0.5]
+    assert found["dead/act"] == [0.25] and found["saturated/act"] == [1.0] and found["probe/conv/kurtosis"] == [3.5]
+    assert "gradient_norm/act" not in found and "saturated/conv" not in found
+
+
+def test_the_use_of_the_machine_is_told(tmp_path):
+    sink = TensorboardSink(tmp_path)
+    assert sum(number**2 for number in range(100_000)) > 0
+    sink.write(step(7))
+    sink.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    found = {tag: events.Scalars(tag)[0].value for tag in events.Tags()["scalars"] if tag.startswith("machine/")}
+    assert found["machine/memory_mib"] > 50 and found["machine/memory_free_mib"] > 0
+    assert 0 < found["machine/own_cores"] < 1000
+    assert 0 <= found.get("machine/cpu_percent", 0) <= 100

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sightline import Say, resume
+from sightline.run import Run
 from sightline.training.compiling import Compiled
 from small_training import apart, timeless, train_small, weights_of, write_pictures
 
@@ -69,6 +70,26 @@ def test_a_compiled_training_resumes_exactly_across_a_change_of_what_learns(
         resumed = resume(tmp_path / "run", start_from=f"step-{step:08d}.pt")
         assert resumed.weights_sha256 == whole.weights_sha256
         assert timeless(tmp_path / "run") == steps
+    assert graphs
+
+
+def test_a_compiled_training_is_looked_at_beside_it_and_stays_the_same(
+    tmp_path: Path, pictures: Path, graphs: list[tuple[int, ...]]
+):
+    watched = {"train.steps": 4, "train.clip": 1.0, "watch.every": 2}
+    one = train_small(pictures, tmp_path / "watched", **ON | watched)
+    other = train_small(pictures, tmp_path / "alone", **ON | watched | {"watch.every": 0})
+    train_small(pictures, tmp_path / "plain", **ON | watched | {"train.compile": "off"})
+    assert one.weights_sha256 == other.weights_sha256
+    found, plain = (
+        [record for record in Run(tmp_path / name).read_records() if record["kind"] == "look"]
+        for name in ("watched", "plain")
+    )
+    assert [look["step"] for look in found] == [1, 2, 4]
+    for ours, theirs in zip(found, plain, strict=True):
+        assert ours["layers"] == theirs["layers"] == ["1", "2", "3", "4"]
+        for row, expected in zip(ours["table"], theirs["table"], strict=True):
+            assert row == [None if value is None else pytest.approx(value, rel=1e-4, abs=1e-6) for value in expected]
     assert graphs
 
 

@@ -103,6 +103,13 @@ SAME = {
     "train.digests": (True, {}),
     "train.ema": (0.9, {}),
     "train.swa": ("3st", {}),
+    "watch.every": (0, {}),
+    "watch.seen": (0, {}),
+    "watch.layers": ("stem.*", {"train.tensorboard": True}),
+    "watch.what": (["weights"], {"train.tensorboard": True, "watch.layers": "stem.*"}),
+    "watch.maps": (["ant/0.png"], {}),
+    "watch.maps_at": ([2], {"watch.maps": ["ant/0.png"]}),
+    "profile.steps": ("2:3", {}),
     "evaluation.batch_size": (5, {}),
     "evaluation.resamples": (200, {}),
     "evaluation.confidence": (0.9, {}),
@@ -158,6 +165,7 @@ ELSEWHERE = {
     "train.non_finite.then": "test_going_back_lowers_the_rate_and_leaves_no_trace_of_the_failed_steps",
     "train.non_finite.times": "test_it_goes_back_so_often_and_no_more",
     "train.patience": "test_patience_ends_after_exactly_as_long_as_it_says",
+    "watch.probe": "test_a_probe_of_ones_own_gives_numbers_by_layer_and_name",
     "train.schedule.wait": "test_a_plateau_lowers_the_rate_when_torchs_would",
 }
 """Settings with a test of their own: what it is called."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sightline.data.loader import Batch
+from sightline.evaluation.tally import Tally
 from sightline.task.task import Task
 
 
@@ -38,21 +39,24 @@ def logits_of(
 
 
 @torch.inference_mode()
-def loss_and_score(
+def tallied(
     module: nn.Module,
-    task: Task,
+    tally: Tally,
     batches: Iterable[Batch],
     device: torch.device,
     layout: torch.memory_format = torch.contiguous_format,
 ) -> torch.Tensor:
-    """Sum of the losses, the scores (right answers) and the images of these batches: float64 ``[3]`` on the device.
+    """Add up what a network makes of these batches; the sums, as in ``Tally.sums``.
 
-    Sums and not means: added over the ranks of a training they count every image once.
+    Args:
+        module: the network; it is put into evaluation mode.
+        tally: starts from zero, and knows the task.
+        batches: images as the contract made them.
+        device: where the network is.
+        layout: memory layout of the images.
     """
     module.eval()
-    sums = torch.zeros(3, dtype=torch.float64, device=device)
     for batch in batches:
         targets = batch.targets.to(device)
-        outcome = task.outcome(module, task.inputs(batch.pixels, device, layout), targets)
-        sums += torch.stack([outcome.loss.double(), outcome.score.double(), sums.new_tensor(outcome.count)])
-    return sums
+        tally.add(tally.task.outcome(module, tally.task.inputs(batch.pixels, device, layout), targets), targets)
+    return tally.sums

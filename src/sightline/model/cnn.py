@@ -32,11 +32,12 @@ class Block(nn.Module):
         self.norm1 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.norm2 = norm(channels)
+        self.act1, self.act2 = nn.ReLU(), nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[n, channels, h, w]`` to the same shape."""
-        y = torch.relu(self.norm1(self.conv1(x)))
-        return torch.relu(x + self.norm2(self.conv2(y)))
+        y = self.act1(self.norm1(self.conv1(x)))
+        return self.act2(x + self.norm2(self.conv2(y)))
 
 
 class Stage(nn.Module):
@@ -46,12 +47,13 @@ class Stage(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
         self.norm = norm(channels)
+        self.act = nn.ReLU()
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.block = Block(channels, norm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[n, channels_in, h, w]`` to ``[n, channels, h/2, w/2]``."""
-        return self.block(self.pool(torch.relu(self.norm(self.conv(x)))))
+        return self.block(self.pool(self.act(self.norm(self.conv(x)))))
 
 
 class Cnn(nn.Module):

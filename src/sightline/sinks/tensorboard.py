@@ -1,30 +1,41 @@
 """Records to TensorBoard event files."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from sightline.errors import MissingExtra
 from sightline.records import Record
+from sightline.sinks.machine_use import MachineUse
+from sightline.sinks.tensorboard_scalars import scalars_of
+from sightline.sinks.tensorboard_shown import Writer, show_arrays
 
 _HELD = 50
 _FILES = "events.out.tfevents.*"
-_UNTOLD = frozenset({"kind", "step", "images", "best"})
+_KINDS = ("step", "look", "eval")
 
 
 class TensorboardSink:
-    """Writes the numbers of every record as scalars ``train/…`` and ``val/…``.
+    """Writes the numbers of every record as scalars ``train/…``, ``val/…``, ``seen/…``, and its arrays as pictures.
 
     Args:
         folder: where the event files go.
         first_step: the step that training starts from; TensorBoard drops what an earlier process wrote beyond it.
-        warn: is told, once, when the files can no longer be written.
+        shares: of the learning rate, by the name of a group of parameters, where there are several.
+        classes: their names, for the pictures of an evaluation.
 
     Raises:
         MissingExtra: tensorboard is not installed.
+        OSError: the files cannot be written; so do the other methods.
     """
 
-    def __init__(self, folder: Path, first_step: int = 0, warn: Callable[[str], None] = print):
+    def __init__(
+        self,
+        folder: Path,
+        first_step: int = 0,
+        shares: Mapping[str, float] | None = None,
+        classes: tuple[str, ...] = (),
+    ):
         try:
             from torch.utils.tensorboard.writer import SummaryWriter  # noqa: PLC0415  slow to import
         except ImportError as error:
@@ -32,45 +43,36 @@ class TensorboardSink:
                 "tensorboard is not installed", where="train.tensorboard",
                 hint='pip install "sightline[train]", or -s train.tensorboard=false',
             ) from error  # fmt: skip
-        self.warn, self.held = warn, list[Record]()
+        self.shares, self.classes, self.held = shares or {}, classes, list[Record]()
+        self.use = MachineUse()
         before = sorted(folder.glob(_FILES))
-        self.writer: SummaryWriter | None = SummaryWriter(
-            str(folder), purge_step=first_step + 1 if first_step else None
-        )
+        self.writer: Writer = SummaryWriter(str(folder), purge_step=first_step + 1 if first_step else None)
         _put_last(folder, before)
 
     def write(self, record: Record) -> None:
-        """Take a record. Steps wait in memory for up to 50, so that reading the device stays rare."""
-        if record.kind not in ("step", "eval") or self.writer is None:
+        """Take a record. They wait in memory for up to 50, so that reading the device stays rare."""
+        if record.kind not in _KINDS:
             return
         self.held.append(record)
         if len(self.held) >= _HELD or record.kind == "eval":
-            self._flush()
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held, and how much of the machine was in use meanwhile."""
+        held, self.held = self.held, []
+        for record in held:
+            for name, value in scalars_of(record.plain(), self.shares):
+                self.writer.add_scalar(name, value, record.step)
+            show_arrays(self.writer, record.arrays, self.classes, record.step)
+        if held:
+            for name, value in self.use.measured().items():
+                self.writer.add_scalar(f"machine/{name}", value, held[-1].step)
 
     def close(self) -> None:
         """Write what is still held."""
-        self._flush()
-        if self.writer is not None:
-            with contextlib.suppress(OSError):
-                self.writer.close()
-
-    def _flush(self) -> None:
-        """Write the held records. Watching never ends a training: after a fault it goes on without TensorBoard."""
-        held, self.held = self.held, []
-        try:
-            for record in held:
-                self._add(record)
-        except OSError as error:
-            self.writer = None
-            self.warn(f"TensorBoard files can no longer be written ({error.strerror or error}); going on without")
-
-    def _add(self, record: Record) -> None:
-        for key, value in record.plain().items():
-            wanted = record.kind == "step" or key.startswith("val_")
-            if self.writer is None or not wanted or key in _UNTOLD or isinstance(value, str):
-                continue
-            place = f"val/{key.removeprefix('val_')}" if key.startswith("val_") else f"train/{key}"
-            self.writer.add_scalar(place, value, record.step)
+        self.flush()
+        with contextlib.suppress(OSError):
+            self.writer.close()
 
 
 def _put_last(folder: Path, before: list[Path]) -> None:

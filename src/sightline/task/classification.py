@@ -27,4 +27,4 @@ class Classification(Task):
             losses = losses * weights
         predicted = logits.detach().argmax(dim=1)
         right = predicted == targets if targets.ndim == 1 else targets.gather(1, predicted[:, None])
-        return Outcome(losses.sum(), right.sum(), len(targets))
+        return Outcome(losses.sum(), right.sum(), len(targets), losses.detach(), logits.detach())

@@ -41,4 +41,4 @@ class Multilabel(Task):
         given = (logits.detach() >= self._least).to(targets)
         both, any_of = torch.minimum(given, targets).sum(dim=1), torch.maximum(given, targets).sum(dim=1)
         agreed = torch.where(any_of > 0, both / any_of.clamp_min(torch.finfo(any_of.dtype).tiny), 1.0)
-        return Outcome(losses.sum(), agreed.double().sum(), len(targets))
+        return Outcome(losses.sum(), agreed.double().sum(), len(targets), losses.detach(), logits.detach())

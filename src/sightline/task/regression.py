@@ -43,4 +43,4 @@ class Regression(Task):
         if weights is not None:
             losses = losses * weights
         missed = (values.detach() - targets).double().abs().mean(dim=1)
-        return Outcome(losses.sum(), missed.sum(), len(targets))
+        return Outcome(losses.sum(), missed.sum(), len(targets), losses.detach(), outputs.detach())

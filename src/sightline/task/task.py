@@ -27,6 +27,10 @@ class Outcome:
     """Sum of the samples' share in the figure that the task is judged by, such as right answers; detached."""
     count: int
     """Samples in the micro-batch."""
+    losses: torch.Tensor | None = None
+    """Loss of each sample, times its weight: detached, ``[n]``; ``None``: the task does not tell."""
+    outputs: torch.Tensor | None = None
+    """What the model gave, float32 ``[n, …]``, detached; ``None``: the task does not tell."""
 
 
 class Task(abc.ABC):

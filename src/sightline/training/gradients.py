@@ -1,6 +1,7 @@
 """The gradient of a step, from its micro-batches; where memory runs out, from smaller ones."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from sightline.errors import OutOfMemoryError
 from sightline.task.task import Outcome
 from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS, Job
+from sightline.training.looking import looked_at
 from sightline.training.losses import of_batch
 from sightline.training.noise import noisy_inputs
 from sightline.training.shortage import Buffers, is_out_of_memory, release
@@ -115,10 +117,11 @@ def _attempt(job: Job, model: nn.Module, taken: _Taken, step: int) -> torch.Tens
     totals = torch.zeros(2, device=job.plan.device)
     for micro, batch, last in taken.pieces(job.state.pieces):
         key = stream_key(job.plan.seed, step, distributed.rank(), micro)
+        look = looked_at(job, functools.partial(_apart, job, batch, step, key))
         _seed(key, job.plan.device)
         try:
             with without_sync(model, not last):
-                with first_counted(job):
+                with first_counted(job), look:
                     outcome = _forward(job, model, batch, step, key)
                 job.scaler.scale(outcome.loss * (distributed.world() / taken.count)).backward()
         except (RuntimeError, MemoryError) as error:
@@ -156,6 +159,12 @@ def _divide(job: Job, taken: _Taken, step: int) -> str:
         f"memory ran out at step {step + 1} with micro-batches of {images} images; "
         f"from this step on each has {-(-images // 2)} at most, and the batches stay what they are{alone}"
     )
+
+
+def _apart(job: Job, batch: Batch, step: int, key: int) -> None:
+    """A forward pass beside those of the training, through the network as it was built."""
+    _seed(key, job.plan.device)
+    _forward(job, job.built.module, batch, step, key)
 
 
 def _forward(job: Job, model: nn.Module, batch: Batch, step: int, key: int) -> Outcome:

@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -109,6 +110,46 @@ class State:
     """From which step to which the training went back, why, and the share of the rate from there on."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What an evaluation found."""
+
+    figures: dict[str, Any]
+    """By name: ``val_loss``, that of the task (``val_accuracy``), and what else was counted."""
+    arrays: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What pictures are drawn from."""
+
+
+class Looks(Protocol):
+    """Looks at the layers of the network at some steps. It changes nothing and reads nothing off the device."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the step is looked at."""
+        ...
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a forward pass of it is still to be looked at."""
+        ...
+
+    def begin(self, step: int) -> None:
+        """A step begins, counted from 1."""
+        ...
+
+    def forward(self) -> AbstractContextManager[None]:
+        """Look at the forward pass within."""
+        ...
+
+    def backward(self, scale: torch.Tensor) -> None:
+        """Look at the gradients, which are multiplied by a factor on the device, and at the weights before the step."""
+        ...
+
+    def told(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """After the step: values and arrays of its record."""
+        ...
+
+
 @dataclasses.dataclass(kw_only=True, eq=False)
 class Job:
     """Everything that the loop works on."""
@@ -122,9 +163,8 @@ class Job:
     checkpoints: Checkpoints
     batches: Callable[[int, int], Iterator[tuple[Batch, int]]]
     """(first step, last step) -> micro-batches of this rank, each with the samples of its step over all ranks."""
-    evaluate: Callable[[nn.Module], dict[str, float]] | None
-    """The validation figures of a network, ``val_loss`` and that of the task (``val_accuracy``); ``None`` without a
-    validation part."""
+    evaluate: Callable[[nn.Module], Judged] | None
+    """Judges a network on the validation part; ``None``: there is none."""
     position: Callable[[], int]
     """How many bytes of the records are safely on disk, for the checkpoint to remember."""
     swa: Swa | None = None
@@ -133,6 +173,10 @@ class Job:
     """What ended the last pass of the loop before its time."""
     closely: bool = False
     """Whether to look at every step's loss and gradients, at the price of waiting for the device."""
+    seen: Callable[[nn.Module], Judged] | None = None
+    """The same figures on some training images as they are, ``seen_loss`` and so on; ``None``: none are judged."""
+    looks: Looks | None = None
+    """Looks at the layers at some steps."""
     digests: Digests | None = None
     """Takes fingerprints of each step, where they are wanted."""
     buffers: Buffers | None = None

@@ -1,6 +1,7 @@
 """What ``auto`` chooses, from the size of the data and the kind of model, and why."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,11 +42,13 @@ class Settling:
         self.config = resolve(self.config, {key: value})
         self.origins[key] = f"auto: {reason}"
 
-    def tell(self, say: Say) -> None:
-        """What was chosen, and why."""
+    def tell(self, say: Say, more: Sequence[str] = ()) -> None:
+        """What was chosen, and why; then more lines."""
         for key, origin in self.origins.items():
             if origin.startswith("auto: "):
                 say.detail(f"{key} = {flat(self.config)[key]}  ({origin.removeprefix('auto: ')})")
+        for line in more:
+            say.detail(line)
 
     def choose_model(self, typical_side: float) -> None:
         """Model and weights, before the preprocessing is known."""

@@ -24,6 +24,7 @@ from sightline.workflow.source import (
     training_dataset,
     training_form,
 )
+from sightline.workflow.watching import seen_part
 
 
 class Feed:
@@ -41,15 +42,16 @@ class Feed:
     def open(self, say: Say) -> None:
         """Open the cache where one is used, and build what is missing in it. Without room, images are decoded."""
         own = self.prepared
-        config, train, val = own.config, training_part(own.samples, own.config), own.samples.part("val")
+        config, train = own.config, training_part(own.samples, own.config)
+        judged = np.union1d(own.samples.part("val"), seen_part(own.samples, config))
         if not is_kept(config):
             return
         form = training_form(config, own.contract)
         if form.side is not None:
             self.whole = self._built(form, train, say)
-            self.frames = self._built(Form(own.contract), val, say)
+            self.frames = self._built(Form(own.contract), judged, say)
         else:
-            self.frames = self._built(form, np.concatenate([train, val]), say)
+            self.frames = self._built(form, np.union1d(train, judged), say)
 
     def _built(self, form: Form, indices: NDArray[np.int64], say: Say) -> Images:
         own = self.prepared

@@ -20,12 +20,14 @@ from sightline.training.parallel import whole_on_main
 from sightline.training.rollback import roll_back
 from sightline.training.shortage import is_out_of_memory
 from sightline.training.usage import Usage, start_counting, usage_of
+from sightline.workflow.consumers import sinks_of
 from sightline.workflow.feed import Feed
-from sightline.workflow.job import make_job, sinks_of
+from sightline.workflow.job import make_job
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
 from sightline.workflow.trained import require_fit
+from sightline.workflow.watching import watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +67,13 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         if job.state.step < job.plan.steps and not job.state.enough:
             with distributed.together("opening the data"):
                 feed.open(say)
+        watch(job, prepared.config, say)
         begun = job.state.step
         start_counting(job.plan.device)
         stop.training()
         position = content["records"] if content else 0
         told: Record | None = None
-        while not _trained(job, run, prepared, say, stop, position, told):
+        while not _trained(job, run, feed, say, stop, position, told):
             position, told = _back(job, run)
         reason = stop.shared()
         whole_run = "finished" if job.state.step >= job.plan.steps else reason or "finished"
@@ -82,20 +85,20 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
     return Trained(run, digest, job.state.step, ended)
 
 
-def _trained(job: Job, run: Run, prepared: Prepared, say: Say, stop: Stop, position: int, first: Record | None) -> bool:
+def _trained(job: Job, run: Run, feed: Feed, say: Say, stop: Stop, position: int, first: Record | None) -> bool:
     """Run the loop to its end; whether it came there, and not to a number that is none.
 
     Args:
         job: is changed in place.
         run: where the records go.
-        prepared: what training starts from.
+        feed: gives images to those that show some.
         say: where the progress goes.
         stop: what the loop asks.
         position: bytes of the records that count.
         first: what the records tell before the next step.
     """
     with contextlib.ExitStack() as sinks:
-        outputs = sinks_of(job, run, prepared.config, say, position, sinks)
+        outputs = sinks_of(job, run, feed, say, position, sinks)
         patience = job.plan.patience
         try:
             records = () if job.state.enough else train(job, stop)

@@ -1,10 +1,8 @@
 """From what was prepared to the job that the loop works on."""
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,17 +11,12 @@ from torch import nn
 
 from sightline import distributed
 from sightline.config import RunConfig
-from sightline.data.loader import Batch, evaluation_pieces, training_pieces
+from sightline.data.loader import Batch, training_pieces
 from sightline.data.mix import Mixing
 from sightline.data.order import batch_bounds
-from sightline.data.stream import in_line, stream_order
+from sightline.data.stream import stream_order
 from sightline.errors import ConfigError
-from sightline.evaluation.predict import loss_and_score
-from sightline.records import Record
 from sightline.run import Run
-from sightline.sinks.console import ConsoleSink
-from sightline.sinks.jsonl import JsonlSink
-from sightline.sinks.tensorboard import TensorboardSink
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.config import TrainConfig
 from sightline.training.digests import Digests
@@ -31,27 +24,15 @@ from sightline.training.ema import Ema
 from sightline.training.freezing import make_freezing
 from sightline.training.job import LAYOUTS, Job, Lowering, Plan, Rollback
 from sightline.training.optimizers import make_optimizer
-from sightline.training.parallel import is_sharded, parallel_of, to_shards
+from sightline.training.parallel import parallel_of
 from sightline.training.schedules import Clock, clock_of, rate_of, steps_of
 from sightline.training.swa import Swa
 from sightline.workflow.balance import training_part
 from sightline.workflow.environment import usable_device
 from sightline.workflow.feed import Feed
+from sightline.workflow.judging import evaluator
 from sightline.workflow.prepare import Prepared
-from sightline.workflow.say import Say
-from sightline.workflow.track import trackers_of
-
-
-class Sink(Protocol):
-    """A consumer of records."""
-
-    def write(self, record: Record) -> None:
-        """Take a record."""
-        ...
-
-    def close(self) -> None:
-        """The training has ended."""
-        ...
+from sightline.workflow.watching import seen_part
 
 
 def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
@@ -70,6 +51,7 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
     swa = _swa(built.module, train, Clock(plan.per_epoch, 0, plan.steps))
     for module in (built.module, *(own.module for own in (ema, swa) if own is not None)):
         parallel.place(module, LAYOUTS[train.layout])
+    val, seen = prepared.samples.part("val"), seen_part(prepared.samples, config)
     optimizer = make_optimizer(built, train, float(train.lr), float(train.optimizer.weight_decay))
     return Job(
         plan=plan,
@@ -81,7 +63,8 @@ def make_job(prepared: Prepared, run: Run, feed: Feed) -> Job:
         swa=swa,
         checkpoints=Checkpoints(run.checkpoints),
         batches=lambda first, last: _batches(prepared, feed, plan, first, last),
-        evaluate=_evaluator(prepared, feed, plan) if len(prepared.samples.part("val")) else None,
+        evaluate=evaluator(prepared, feed, plan, val, "val") if len(val) else None,
+        seen=evaluator(prepared, feed, plan, seen, "seen") if len(seen) else None,
         position=lambda: 0,
         digests=Digests() if train.digests else None,
     )
@@ -185,35 +168,6 @@ def _mixed_steps(config: RunConfig, samples: int, per_epoch: int, steps: int) ->
     return mixed
 
 
-def sinks_of(job: Job, run: Run, config: RunConfig, say: Say, size: int, stack: contextlib.ExitStack) -> list[Sink]:
-    """The consumers of this run's records, closed with ``stack``; only rank 0 has any.
-
-    Args:
-        job: is given the position of the records on disk.
-        run: where files go.
-        config: says whether TensorBoard is wanted.
-        say: where the progress goes.
-        size: bytes of the records that count.
-        stack: closes the sinks.
-    """
-    if not distributed.is_main():
-        return []
-    jsonl = JsonlSink(run.records, size)
-    stack.callback(jsonl.close)
-    job.position = jsonl.flush
-    console = ConsoleSink(say.console, job.plan.steps, job.state.step, job.task.figure)
-    stack.callback(console.close)
-    sinks: list[Sink] = [jsonl, console]
-    if config.train.tensorboard:
-        board = TensorboardSink(run.tensorboard, job.state.step, say.warn)
-        stack.callback(board.close)
-        sinks.append(board)
-    for tracker in trackers_of(run, config, say.warn):
-        stack.callback(tracker.close)
-        sinks.append(tracker)
-    return sinks
-
-
 def _batches(prepared: Prepared, feed: Feed, plan: Plan, first: int, last: int) -> Iterator[tuple[Batch, int]]:
     config = prepared.config
     indices = training_part(prepared.samples, config)
@@ -241,30 +195,3 @@ def _stream_order(prepared: Prepared, indices: NDArray[np.int64]) -> Callable[[i
     """From the epoch to the places in ``indices`` in which a stream gives them."""
     samples, seed, buffer = prepared.samples, prepared.config.seed, prepared.config.data.shuffle_buffer
     return lambda epoch: np.searchsorted(indices, stream_order(samples, indices, seed, epoch, buffer))
-
-
-def _evaluator(prepared: Prepared, feed: Feed, plan: Plan) -> Any:
-    config = prepared.config
-    indices = prepared.samples.part("val")
-    if config.data.stream:
-        indices = in_line(prepared.samples, indices)
-    ranks = distributed.world()
-    shares = [evaluation_pieces(indices, config.evaluation.batch_size, rank, ranks) for rank in range(ranks)]
-    pieces = shares[distributed.rank()]
-    empty = max(map(len, shares)) - len(pieces)
-    contract = prepared.contract
-
-    def evaluate(module: nn.Module) -> dict[str, float]:
-        distributed.same_buffers(module)
-        batches = feed.batches(feed.judging(plan.device), pieces, plan.device)
-        sums = loss_and_score(module, prepared.judge, batches, plan.device, LAYOUTS[plan.layout])
-        if is_sharded(module):  # every rank must take part in each pass, for its shards
-            one = torch.zeros(1, contract.channels, contract.height, contract.width, device=plan.device)
-            with torch.inference_mode():
-                for _ in range(empty):
-                    module(one)
-            to_shards(module)
-        loss, score, count = distributed.summed(sums).tolist()
-        return {"val_loss": loss / count, f"val_{prepared.judge.figure}": score / count}
-
-    return evaluate

@@ -40,6 +40,7 @@ from sightline.workflow.network import build_model, check_spread, refuse_absent_
 from sightline.workflow.say import Say
 from sightline.workflow.tasks import outputs_of, tasks_of, wanted_by
 from sightline.workflow.user_files import fingerprints, tell_changed
+from sightline.workflow.watching import settle_watching
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,6 +137,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     forwards = Forwards(built.module, settling.config.train)
     task, judge = tasks_of(settling.config, contract, balanced)
     refuse_probabilities(built.module, settling.config, contract)
+    settle_watching(settling, built.module, samples, len(indices))
     hashes = packed(facts.rows["sha256"])
     lesson = taught(run, settling.config, task, built, contract, samples, hashes, say)
     settle_cache(settling, samples, facts, contract, indices)
@@ -145,9 +147,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
     if settling.config.model.init.check:
         run.note(init_check=check_spread(built, task, batch, len(contract.classes), say))
     settle_workers(settling, samples, contract, indices, step_timer(settling.config, built, lesson.task, batch))
-    settling.tell(say)
-    for line in balance_told(balanced):
-        say.detail(line)
+    settling.tell(say, balance_told(balanced))
     write_split(run.split, samples, facts)
     contract.save(run.contract)
     run.note(

@@ -184,7 +184,7 @@ def _kitchen(run: Run, say: Say) -> tuple[Job, Callable[[list[Weights]], float]]
         job.built.module.eval()
         if norms and len(ingredients) > 1:
             estimate_statistics(job.built.module, norms, job.batches(0, job.plan.per_epoch), job.task, job.plan)
-        return 0.0 if job.evaluate is None else job.evaluate(job.built.module)[f"val_{job.task.figure}"]
+        return 0.0 if job.evaluate is None else job.evaluate(job.built.module).figures[f"val_{job.task.figure}"]
 
     return job, judge
 
