@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sightline.run import Run as Run
     from sightline.workflow.check import check_data as check
     from sightline.workflow.evaluate import evaluate_run as evaluate
+    from sightline.workflow.explain import explain_run as explain
     from sightline.workflow.export import export_run as export_run
     from sightline.workflow.lr_find import find_lr as find_lr
     from sightline.workflow.outline import outline as outline
@@ -49,6 +50,7 @@ _HOMES = {
     "SightlineError": "errors",
     "check": "workflow.check:check_data",
     "evaluate": "workflow.evaluate:evaluate_run",
+    "explain": "workflow.explain:explain_run",
     "export_run": "workflow.export",
     "find_lr": "workflow.lr_find",
     "measure": "evaluation.metrics",
@@ -80,6 +82,7 @@ __all__ = [
     "SightlineError",
     "check",
     "evaluate",
+    "explain",
     "export_run",
     "find_lr",
     "measure",

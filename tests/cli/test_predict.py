@@ -172,7 +172,7 @@ def test_a_part_of_image_files_is_refused(command: Command, digits: Path, digits
 def test_predict_without_anything_to_predict_says_what_to_give(command: Command, digits_run: Path, tmp_path: Path):
     done = command("predict", digits_run)
     assert done.code == 2
-    assert "error: nothing to predict (PATH)\n  next: give images, folders, or --part of the run's data" in done.err
+    assert "error: no images (PATH)\n  next: give images, folders, or --part of the run's data" in done.err
     done = command("predict", digits_run, tmp_path / "nowhere", "--out", tmp_path / "pred.csv")
     assert done.code == 1
     assert f"error: {tmp_path / 'nowhere'} does not exist (PATH)" in done.err

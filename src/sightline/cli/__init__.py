@@ -12,7 +12,7 @@ from sightline.errors import SightlineError
 
 VERBS = (
     *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
-    *("train", "resume", "checkpoint", "replay", "soup", "bench", "evaluate", "predict", "export", "report"),
+    *("train", "resume", "checkpoint", "replay", "soup", "bench", "evaluate", "predict", "explain", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 

@@ -22,7 +22,7 @@ from sightline.evaluation.page.numbers import (
     number_pairs,
     number_table,
 )
-from sightline.evaluation.page.picture import Picture
+from sightline.evaluation.page.picture import Overlay, Picture
 from sightline.evaluation.page.result import class_pairs, headline, key_figures, no_evaluation
 from sightline.evaluation.page.settings import again_section, duration, settings_section
 from sightline.evaluation.page.shell import document
@@ -32,7 +32,7 @@ from sightline.files import whole_file
 from sightline.run import Run
 
 
-def write_report(run: Run, picture: Picture) -> Path:
+def write_report(run: Run, picture: Picture, overlay: Overlay = lambda _path, _class: None) -> Path:
     """Write ``report.html`` into the run: one self-contained page, from what lies in the run folder.
 
     It shows the evaluation of the test part, or else of the validation part, or else of the training part, or else
@@ -42,6 +42,7 @@ def write_report(run: Run, picture: Picture) -> Path:
         run: the run.
         picture: gives the upright image of a path in the predictions, or ``None`` where it is gone; an
             ``ImageError`` is shown in the place of the picture.
+        overlay: gives the image with what speaks for a class over it, where it can.
 
     Returns:
         The path of the page.
@@ -53,7 +54,7 @@ def write_report(run: Run, picture: Picture) -> Path:
     predictions = _predictions(run, figures)
     kind = _kind(run)
     counts, images = _counts(run.split, kind), _counts(run.split, "numbers")
-    parts = [_head(run, info, figures), *_results(figures, predictions, picture)]
+    parts = [_head(run, info, figures), *_results(figures, predictions, picture, overlay)]
     classes = _classes(run, counts)
     settings = info.get("settings") or _flat(_yaml(run.config))
     parts += [
@@ -94,7 +95,9 @@ _HEADS = {
 _KNOWN = {"class": "class", "labels": "label", "numbers": "number"}
 
 
-def _results(figures: dict[str, Any] | None, predictions: Predictions | None, picture: Picture) -> list[str]:
+def _results(
+    figures: dict[str, Any] | None, predictions: Predictions | None, picture: Picture, overlay: Overlay
+) -> list[str]:
     """The sections about the evaluation."""
     if figures is None:
         return []
@@ -102,7 +105,7 @@ def _results(figures: dict[str, Any] | None, predictions: Predictions | None, pi
         return [wrong_labels(predictions, picture), label_table(figures)]
     if figures.get("kind") == "numbers":
         return [number_charts(predictions), largest_errors(predictions, picture), number_table(figures)]
-    return [mistakes_section(predictions, picture), confusion_section(figures), class_section(figures)]
+    return [mistakes_section(predictions, picture, overlay), confusion_section(figures), class_section(figures)]
 
 
 def _kind(run: Run) -> str:

@@ -2,44 +2,28 @@
 
 import concurrent.futures
 import csv
-import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline.config_file import load_resolved
-from sightline.data.derive import image_of
-from sightline.data.formats.walk import images_below
-from sightline.data.image import MOST_PIXELS, is_image_name, read_image
+from sightline.data.image import MOST_PIXELS
 from sightline.data.loader import Batch
-from sightline.data.read import read
-from sightline.data.samples import PARTS, Samples
-from sightline.data.wanted import Wanted
-from sightline.errors import ConfigError, DataError, ImageError, shortened
+from sightline.errors import ImageError
 from sightline.evaluation.grid import draw_grid
 from sightline.evaluation.predict import logits_of
 from sightline.files import whole_file
 from sightline.machine import cores
 from sightline.run import Run
 from sightline.workflow.answer import Prediction, answer_of, no_answer, write_rows
-from sightline.workflow.evaluate import run_samples
-from sightline.workflow.tasks import wanted_by
+from sightline.workflow.items import Item, items_of, seen
 from sightline.workflow.trained import TrainedModel, open_trained
 
 MOST_ON_GRID = 64
 """Images that a grid shows; the first ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Item:
-    image_id: str
-    read: Callable[[int], Any]
-    """Gives the upright image, or raises ``ImageError``; also where it has more pixels than that."""
 
 
 def predict_run(
@@ -61,19 +45,9 @@ def predict_run(
         DataError: a path does not exist or holds no images.
         ConfigError: a part of image files, which have none, or nothing to predict.
     """
-    here, paths = Run.open(run), _several(paths)
+    here = Run.open(run)
     model = open_trained(here, checkpoint)
-    if part is not None and part not in PARTS:
-        raise ConfigError(f"unknown part '{part}'", where="--part", allowed=PARTS)
-    if not paths and part is None:
-        raise ConfigError("nothing to predict", where="PATH", hint="give images, folders, or --part of the run's data")
-    files = [str(path) for path in paths if part is not None and is_image_name(path.name) and path.is_file()]
-    if files:
-        raise ConfigError(
-            "--part has no effect: an image file belongs to no part", where="--part", got=shortened(files),
-            hint="leave it out, or give a data set",
-        )  # fmt: skip
-    return _answers(model, _all_items(here, paths, part))
+    return _answers(model, items_of(here, paths, part))
 
 
 def write_predictions(answers: Iterable[Prediction], out: Path) -> tuple[int, int]:
@@ -120,17 +94,17 @@ def draw_predictions(
     """
     shown = [answer for answer in answers if not answer.error][:MOST_ON_GRID]
     wanted = {answer.image_id for answer in shown}
-    items = _all_items(Run.open(run), _several(paths), part)
+    items = items_of(Run.open(run), paths, part)
     images = {item.image_id: item.read(MOST_PIXELS) for item in items if item.image_id in wanted}
     captions = [(a.label, a.confidence) if a.kind == "class" else (a.told, None) for a in shown]
     draw_grid([images[a.image_id] for a in shown], captions, out)
 
 
-def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction]:
+def _answers(model: TrainedModel, items: Iterator[Item]) -> Iterator[Prediction]:
     size = model.config.evaluation.batch_size
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         while chunk := list(itertools.islice(items, size)):
-            read = list(pool.map(lambda item: _seen(model, item), chunk))
+            read = list(pool.map(lambda item: seen(model, item), chunk))
             pixels = [image for image in read if isinstance(image, np.ndarray)]
             outputs = iter(_outputs(model, pixels) if pixels else ())
             for item, image in zip(chunk, read, strict=True):
@@ -141,53 +115,8 @@ def _answers(model: TrainedModel, items: Iterator[_Item]) -> Iterator[Prediction
                     yield answer_of(item.image_id, next(outputs), model.contract)
 
 
-def _seen(model: TrainedModel, item: _Item) -> NDArray[np.uint8] | ImageError:
-    try:
-        return model.contract.pixels(item.read(model.config.data.max_pixels))
-    except ImageError as error:
-        return error
-
-
 def _outputs(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     unknown = torch.full((len(pixels),), -1)
     batch = Batch(torch.from_numpy(np.stack(pixels)), unknown, torch.arange(len(pixels)))
     [(_, logits)] = logits_of(model.module, model.task, [batch], model.device, model.layout)
     return logits
-
-
-def _several(paths: str | Path | Sequence[str | Path]) -> list[Path]:
-    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-
-
-def _all_items(run: Run, paths: Sequence[Path], part: str | None) -> Iterator[_Item]:
-    """The images of the paths, or of a part of the run's own data."""
-    wanted = wanted_by(load_resolved(run.config))
-    return _items(paths, part, wanted) if paths else _from_samples(run_samples(run), part, "")
-
-
-def _items(paths: Sequence[Path], part: str | None, wanted: Wanted) -> Iterator[_Item]:
-    """Every image of the given paths. With several paths an id begins with the path it came from."""
-    for path in paths:
-        prefix = "" if len(paths) == 1 else path.as_posix().rstrip("/") + "/"
-        if not path.exists():
-            raise DataError(f"{path} does not exist", where="PATH", hint="check the path")
-        if path.is_file() and is_image_name(path.name):
-            name = path.name if len(paths) == 1 else path.as_posix()
-            yield _Item(name, lambda most, path=path, name=name: read_image(path, name, most))
-            continue
-        found = images_below(path, "", [], frozenset()) if path.is_dir() and part is None else iter(())
-        first = next(found, None)
-        if first is None:
-            yield from _from_samples(read(path, wanted=wanted), part, prefix)
-            continue
-        for image in itertools.chain([first], found):
-            place, name = path / image, prefix + image
-            yield _Item(name, lambda most, place=place, name=name: read_image(place, name, most))
-
-
-def _from_samples(samples: Samples, part: str | None, prefix: str) -> Iterator[_Item]:
-    indices = np.arange(len(samples)) if part is None else samples.part(part)
-    if not len(indices):
-        raise DataError(f"there is no {part} part", where=str(samples.root))
-    for index in indices:
-        yield _Item(prefix + samples.paths[int(index)], lambda most, index=int(index): image_of(samples, index, most))

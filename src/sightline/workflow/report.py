@@ -11,11 +11,13 @@ from sightline.config_file import load_resolved
 from sightline.data.derive import image_of
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.errors import SightlineError
+from sightline.errors import ImageError, SightlineError
 from sightline.evaluation.plots import draw_curves
 from sightline.evaluation.report import write_report
 from sightline.run import Run
+from sightline.workflow.explain import overlay_of
 from sightline.workflow.tasks import wanted_by
+from sightline.workflow.trained import TrainedModel, open_trained
 
 
 def report_run(run: str | Path) -> Path:
@@ -27,7 +29,8 @@ def report_run(run: str | Path) -> Path:
     here = Run.open(run)
     plug.search_in(*here.user_folders())
     draw_curves(here.read_records(), here.plots)
-    return write_report(here, _Pictures(here))
+    pictures = _Pictures(here)
+    return write_report(here, pictures, _Overlays(here, pictures))
 
 
 class _Pictures:
@@ -56,3 +59,31 @@ class _Pictures:
             self.gone = True
         else:
             self.places = {name: place for place, name in enumerate(self.samples.paths)}
+
+
+class _Overlays:
+    """Asks the trained model what it looked at; where that cannot be had, the page does without.
+
+    Args:
+        run: holds the model, which is opened when the first map is asked for.
+        pictures: gives the images.
+    """
+
+    def __init__(self, run: Run, pictures: _Pictures):
+        self.run, self.pictures = run, pictures
+        self.model: TrainedModel | None = None
+        self.gone = False
+
+    def __call__(self, path: str, asked: str) -> Image.Image | None:
+        try:
+            image = None if self.gone else self.pictures(path)
+        except ImageError:  # told where the image itself would be
+            return None
+        if image is None:
+            return None
+        try:
+            self.model = self.model or open_trained(self.run)
+            return overlay_of(self.model, image, asked)
+        except SightlineError:
+            self.gone = True
+            return None

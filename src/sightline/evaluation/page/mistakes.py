@@ -3,14 +3,14 @@
 import numpy as np
 
 from sightline.evaluation.page.markup import count, missing, name, percent, section
-from sightline.evaluation.page.picture import Picture, picture_box
+from sightline.evaluation.page.picture import Overlay, Picture, picture_box
 from sightline.evaluation.predictions import Predictions
 
 MOST_PICTURES = 24
 
 
-def mistakes_section(predictions: Predictions | None, picture: Picture) -> str:
-    """Up to ``MOST_PICTURES`` wrong answers, the most confident first."""
+def mistakes_section(predictions: Predictions | None, picture: Picture, overlay: Overlay) -> str:
+    """Up to ``MOST_PICTURES`` wrong answers, the most confident first, each with what spoke for the answer."""
     title = "Worst mistakes"
     if predictions is None:
         return section(
@@ -29,17 +29,19 @@ def mistakes_section(predictions: Predictions | None, picture: Picture) -> str:
         if len(wrong) > 1
         else "The only wrong answer. It may be a wrong label: worth a look before more training."
     )
-    cards = "".join(_card(predictions, int(row), picture) for row in order)
+    cards = "".join(_card(predictions, int(row), picture, overlay) for row in order)
     return section("mistakes", title, lead, f'<div class="mistakes">{cards}</div>')
 
 
-def _card(predictions: Predictions, row: int, picture: Picture) -> str:
+def _card(predictions: Predictions, row: int, picture: Picture, overlay: Overlay) -> str:
     path = predictions.paths[row]
     truth = predictions.classes[int(predictions.labels[row])]
     answer = predictions.classes[int(predictions.predicted[row])]
     sure = _sure(predictions.confidence[row])
+    heat, words = overlay(path, answer), f"where the model saw {answer}"
+    second = "" if heat is None else picture_box(path, lambda _: heat, words)
     return (
-        f'<figure class="mistake">{picture_box(path, picture, f"{truth}, taken for {answer}")}<figcaption>'
+        f'<figure class="mistake">{picture_box(path, picture, f"{truth}, taken for {answer}")}{second}<figcaption>'
         f'<p class="answer"><span>answer</span> <strong>{name(answer)}</strong></p>'
         f'<p class="truth"><span>truth</span> <strong>{name(truth)}</strong></p>'
         f"<p><span>sure</span> {sure}</p>"

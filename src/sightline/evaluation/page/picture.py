@@ -15,6 +15,8 @@ SIDE = 240
 
 Picture = Callable[[str], Image.Image | None]
 """Gives the upright image of a path, or ``None`` where it is not there any more; may raise ``ImageError``."""
+Overlay = Callable[[str, str], Image.Image | None]
+"""From a path and a class to the image with what speaks for that class over it; ``None``: there is none to show."""
 
 
 def picture_box(path: str, picture: Picture, words: str, side: int = SIDE) -> str:
