@@ -51,7 +51,7 @@ def _colors(heat: NDArray[np.float32]) -> NDArray[np.float32]:
     places = np.clip(heat, 0, 1) * (len(_COLORS) - 1)
     below = np.minimum(places.astype(np.int64), len(_COLORS) - 2)
     part = (places - below).astype(np.float32)[:, :, None]
-    return _COLORS[below] * (1 - part) + _COLORS[below + 1] * part
+    return (_COLORS[below] * (1 - part) + _COLORS[below + 1] * part).astype(np.float32)
 
 
 def _enlarged(image: Image.Image, *, smooth: bool) -> Image.Image:

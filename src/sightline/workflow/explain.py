@@ -123,15 +123,14 @@ def _explained(model: TrainedModel, items: Iterator[Any], asked: str | None, out
 def _file_name(image_id: str, used: set[str]) -> str:
     """A file name of its own for each image, like its path."""
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in image_id).strip("-")
-    name = next(
-        one for one in itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2))) if one not in used
-    )
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    name = next(one for one in names if one not in used)
     used.add(name)
     return f"{name}.png"
 
 
 def overlay_of(model: TrainedModel, image: Image.Image, asked: str) -> Image.Image:
     """An upright image as the network sees it, with what speaks for a class laid over it."""
-    pixels = model.contract.pixels(image)
+    pixels = np.array(model.contract.pixels(image))
     _, maps, _ = maps_for(model, pixels[None], [model.contract.classes.index(asked)])
     return overlaid(pixels, maps[0])
