@@ -12,7 +12,8 @@ from sightline.errors import SightlineError
 
 VERBS = (
     *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
-    *("train", "resume", "checkpoint", "replay", "soup", "evaluate", "predict", "export", "report"),
+    *("train", "resume", "checkpoint", "replay", "soup", "ensemble", "evaluate", "compare", "errors", "predict"),
+    *("export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 
