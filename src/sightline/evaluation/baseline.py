@@ -26,7 +26,7 @@ NAME = f"ridge regression on {SIDE} x {SIDE} pixels"
 def small_pixels(pixels: torch.Tensor) -> Floats:
     """uint8 ``[n, height, width, channels]`` to ``[n, features]``: means over a grid of ``SIDE`` x ``SIDE``, 0-1."""
     images = pixels.permute(0, 3, 1, 2).double() / 255
-    sides = [min(SIDE, side) for side in images.shape[2:]]
+    sides = (min(SIDE, images.shape[2]), min(SIDE, images.shape[3]))
     return torch.nn.functional.adaptive_avg_pool2d(images, sides).flatten(1).numpy()
 
 

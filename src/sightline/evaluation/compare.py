@@ -65,20 +65,19 @@ def compare_predictions(
         | {"figures": {key: interval(once[name][key][0], many[name][key], confidence) for key in once[name]}}
         for name in columns
     ]
+
+    def difference(one: str, other: str, figure: str, share: float) -> Interval:
+        change = many[other][figure] - many[one][figure]
+        return interval(once[other][figure][0] - once[one][figure][0], change, share)
+
     pairs: list[dict[str, Any]] = []
     for one, other in itertools.combinations(columns, 2):
-        change = {
-            key: (once[other][key][0] - once[one][key][0], many[other][key] - many[one][key]) for key in once[one]
-        }
-        pair: dict[str, Any] = {"one": one, "other": other}
-        pair["differences"] = {key: interval(*own, confidence) for key, own in change.items()}
+        own = {figure: difference(one, other, figure, confidence) for figure in once[one]}
+        pair: dict[str, Any] = {"one": one, "other": other, "differences": own}
         if margin is not None:
-            inner = interval(*change[PRIMARY[kind]], 2 * confidence - 1)
-            pair["margin"] = {"margin": margin, "low": inner["low"], "high": inner["high"]}
+            pair["margin"] = difference(one, other, PRIMARY[kind], 2 * confidence - 1) | {"margin": margin}
         pairs.append(pair | {"test": _test(kind, columns[one], columns[other], seed, groups)})
-    for pair, value in zip(pairs, holm([pair["test"]["p"] for pair in pairs]), strict=True):
-        pair["test"]["p_holm"] = value
-        pair.update(_verdict(pair, kind, 1 - confidence, len(pairs)))
+    _judge(pairs, kind, 1 - confidence)
     how = {"n": images, "kind": kind, "figure": PRIMARY[kind], "confidence": confidence, "resamples": resamples}
     return {**how, "grouped": groups is not None, "runs": runs, "pairs": pairs}
 
@@ -107,6 +106,13 @@ def _test(kind: Kind, one: Judged, other: Judged, seed: int, groups: NDArray[np.
     of = "of images" if groups is None else "of whole groups"
     p = sign_flip(other.score - one.score, seed, groups)
     return {"name": f"paired permutation test {of}", **changes, "p": p}
+
+
+def _judge(pairs: list[dict[str, Any]], kind: Kind, alpha: float) -> None:
+    """Correct the p-values for the number of pairs, and put the verdicts in."""
+    for pair, value in zip(pairs, holm([pair["test"]["p"] for pair in pairs]), strict=True):
+        pair["test"]["p_holm"] = value
+        pair.update(_verdict(pair, kind, alpha, len(pairs)))
 
 
 def _verdict(found: dict[str, Any], kind: Kind, alpha: float, pairs: int) -> dict[str, Any]:

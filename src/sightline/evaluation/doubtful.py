@@ -65,92 +65,71 @@ def _of_classes(own: Predictions, most: int) -> dict[str, Any]:
     known = np.flatnonzero(own.labels >= 0)
     names, labels, chances = own.classes, own.labels[known], own.probabilities[known]
     losses = -own.log_probabilities[known, labels]
-    wrong = int((own.predicted[known] != labels).sum())
-    ranked = np.sort(chances, axis=1)
-    margin = ranked[:, -1] - ranked[:, -2] if len(names) > 1 else np.ones(len(known))
-    second = np.argsort(-chances, axis=1, kind="stable")[:, min(1, len(names) - 1)]
-    worst, unsure = (np.argsort(by, kind="stable")[:most] for by in (-losses, margin))
-    found = suspects(chances, labels)
-    kept = found.indices[:most]
+    order = np.argsort(-chances, axis=1, kind="stable")
+    second = order[:, min(1, len(names) - 1)]
+    ranked = np.take_along_axis(chances, order, axis=1)
+    margin = ranked[:, 0] - ranked[:, 1] if len(names) > 1 else np.ones(len(known))
+    said = [names[place] for place in own.predicted[known].tolist()]
+    worst, unsure = (np.argsort(by, kind="stable")[:most].tolist() for by in (-losses, margin))
+    of_truth = [f"{chance:.3f}" for chance in chances[np.arange(len(known)), labels]]
 
-    def told(
-        rows: NDArray[np.integer[Any]], scores: Floats, notes: list[str], answers: list[str]
-    ) -> list[dict[str, Any]]:
+    def told(rows: list[int], answers: list[str], scores: Floats, notes: list[str]) -> list[dict[str, Any]]:
         return _listed(own, known[rows].tolist(), answers, scores.tolist(), notes)
 
-    said = [names[place] for place in own.predicted[known].tolist()]
+    notes = [f"probability of the truth {of_truth[row]}" for row in worst]
+    wrong = told(worst, [said[row] for row in worst], losses[worst], notes)
+    notes = [f"or {names[second[row]]}" for row in unsure]
+    wavering = told(unsure, [said[row] for row in unsure], margin[unsure], notes)
+    found = suspects(chances, labels)
+    rows: list[int] = found.indices[:most].tolist()
+    likely = [str(names[place]) for place in found.likely[:most].tolist()]
+    doubted = told(rows, likely, found.margin[:most], [f"probability of the label {of_truth[row]}" for row in rows])
     return {
-        "worst": {
-            "score": "log loss",
-            "count": wrong,
-            "images": told(
-                worst, losses[worst], [f"probability of the truth {chances[row, labels[row]]:.3f}" for row in worst],
-                [said[row] for row in worst],
-            ),
-        },
-        "least_sure": {
-            "score": "probability of the answer less that of the next class",
-            "count": len(known),
-            "images": told(
-                unsure, margin[unsure], [f"or {names[second[row]]}" for row in unsure], [said[row] for row in unsure]
-            ),
-        },
-        "mislabelled": {
-            "score": "probability of the likely class less that of the label",
-            "count": len(found),
-            "images": told(
-                kept, found.margin[:most],
-                [f"probability of the label {chances[row, labels[row]]:.3f}" for row in kept],
-                [names[place] for place in found.likely[:most].tolist()],
-            ),
-        },
-    }  # fmt: skip
+        "worst": _list("log loss", int((own.predicted[known] != labels).sum()), wrong),
+        "least_sure": _list("probability of the answer less that of the next class", len(known), wavering),
+        "mislabelled": _list("probability of the likely class less that of the label", len(found), doubted),
+    }
+
+
+def _list(score: str, count: int, images: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"score": score, "count": count, "images": images}
 
 
 def _of_labels(own: Predictions, most: int) -> dict[str, Any]:
     true, given, names = own.targets > 0.5, own.given, own.classes
     losses = np.logaddexp(0, np.where(true, -1, 1) * own.logits.astype(np.float64))
-    worst = np.argsort(-losses.mean(axis=1), kind="stable")[:most]
     distance = np.abs(own.probabilities - own.threshold)
-    unsure = np.argsort(distance.min(axis=1), kind="stable")[:most]
+    nearest, costs, distances = distance.argmin(axis=1), losses.mean(axis=1), distance.min(axis=1)
+    said = ["|".join(name for name, on in zip(names, row, strict=True) if on) for row in given.tolist()]
+    worst, unsure = (np.argsort(by, kind="stable")[:most].tolist() for by in (-costs, distances))
+
+    def told(rows: list[int], scores: list[float], notes: list[str]) -> list[dict[str, Any]]:
+        return _listed(own, rows, [said[row] for row in rows], scores, notes)
+
+    wrong = told(worst, costs[worst].tolist(), [f"most by {names[losses[row].argmax()]}" for row in worst])
+    notes = [f"{names[nearest[row]]} {own.probabilities[row, nearest[row]]:.3f}" for row in unsure]
+    wavering = told(unsure, distances[unsure].tolist(), notes)
+    doubts = _turned(own, true)
+    kept = doubts[:most]
+    notes = [f"{names[place]} is likely {'too much' if true[row, place] else 'missing'}" for _, row, place in kept]
+    doubted = told([row for _, row, _ in kept], [margin for margin, _, _ in kept], notes)
+    return {
+        "worst": _list("mean log loss over the labels", int((true != given).any(axis=1).sum()), wrong),
+        "least_sure": _list("distance of a probability from the threshold", len(own), wavering),
+        "mislabelled": _list("probability of the other way less that of the label", len(doubts), doubted),
+    }
+
+
+def _turned(own: Predictions, true: NDArray[np.bool_]) -> list[tuple[float, int, int]]:
+    """Margin, row and label of each label that is likely the other way, the most doubtful first."""
     doubts: list[tuple[float, int, int]] = []
-    for place in range(len(names)):
+    for place in range(len(own.classes)):
         chance = own.probabilities[:, place]
         if true[:, place].any() and not true[:, place].all():
             found = suspects(np.stack([1 - chance, chance], axis=1), true[:, place].astype(np.int32))
             pairs = zip(found.margin.tolist(), found.indices.tolist(), strict=True)
             doubts += [(margin, row, place) for margin, row in pairs]
-    doubts.sort(key=lambda one: (-one[0], one[1], one[2]))
-    said = ["|".join(name for name, on in zip(names, row, strict=True) if on) for row in given.tolist()]
-    nearest = distance.argmin(axis=1)
-    return {
-        "worst": {
-            "score": "mean log loss over the labels",
-            "count": int((true != given).any(axis=1).sum()),
-            "images": _listed(
-                own, worst.tolist(), [said[row] for row in worst], losses[worst].mean(axis=1).tolist(),
-                [f"most by {names[losses[row].argmax()]}" for row in worst],
-            ),
-        },
-        "least_sure": {
-            "score": "distance of a probability from the threshold",
-            "count": len(own),
-            "images": _listed(
-                own, unsure.tolist(), [said[row] for row in unsure], distance[unsure].min(axis=1).tolist(),
-                [f"{names[nearest[row]]} {own.probabilities[row, nearest[row]]:.3f}" for row in unsure],
-            ),
-        },
-        "mislabelled": {
-            "score": "probability that the label is the other way less that it is right",
-            "count": len(doubts),
-            "images": _listed(
-                own, [row for _, row, _ in doubts[:most]], [said[row] for _, row, _ in doubts[:most]],
-                [margin for margin, _, _ in doubts[:most]],
-                [f"{names[place]} is likely {'too much' if true[row, place] else 'missing'}"
-                 for _, row, place in doubts[:most]],
-            ),
-        },
-    }  # fmt: skip
+    return sorted(doubts, key=lambda one: (-one[0], one[1], one[2]))
 
 
 def _of_numbers(own: Predictions, most: int) -> dict[str, Any]:
@@ -170,21 +149,13 @@ def _of_numbers(own: Predictions, most: int) -> dict[str, Any]:
         return [own.classes[columns[row]] for row in rows]
 
     kept = doubtful[:most]
+    wrong = _listed(own, worst.tolist(), [answers[row] for row in worst], size[worst].tolist(), notes(worst, place))
+    columns = far.argmax(axis=1)
+    doubted = _listed(
+        own, kept.tolist(), [answers[row] for row in kept], far[kept].max(axis=1).tolist(), notes(kept, columns)
+    )
     return {
-        "worst": {
-            "score": "error in standard deviations of the truth",
-            "count": len(own),
-            "images": _listed(
-                own, worst.tolist(), [answers[row] for row in worst], size[worst].tolist(), notes(worst, place)
-            ),
-        },
+        "worst": _list("error in standard deviations of the truth", len(own), wrong),
         "least_sure": {"absent": "numbers come without a probability"},
-        "mislabelled": {
-            "score": "robust standard deviations of the errors from their middle",
-            "count": len(doubtful),
-            "images": _listed(
-                own, kept.tolist(), [answers[row] for row in kept], far[kept].max(axis=1).tolist(),
-                notes(kept, far.argmax(axis=1)),
-            ),
-        },
-    }  # fmt: skip
+        "mislabelled": _list("robust standard deviations of the errors from their middle", len(doubtful), doubted),
+    }

@@ -59,7 +59,11 @@ def baselines_of(
     asked, train = _rows(predictions, rows), _known(samples, training_part(samples, config))
     if not len(asked) or not len(train):
         return []
-    how = {"resamples": config.evaluation.resamples, "confidence": config.evaluation.confidence, "seed": config.seed}
+    how: dict[str, Any] = {
+        "resamples": config.evaluation.resamples,
+        "confidence": config.evaluation.confidence,
+        "seed": config.seed,
+    }
     found = [against(*constant(samples.targets_of(train), asked), asked, **how)]
     try:
         fitted = _kept(model, asked) or _fitted(model, samples, train, indices[rows], asked, say)

@@ -52,22 +52,19 @@ def compare_runs(
         DataError: they were not measured on the same images, or answer different questions.
         ConfigError: no such part, or a margin that is none.
     """
-    say = say or Say(quiet=True)
-    folded = [is_folds(folder) for folder in runs]
-    opened = [first_fold(folder) if fold else Run.open(folder) for folder, fold in zip(runs, folded, strict=True)]
-    names = [str(folder) for folder in runs]
-    if any(folded) and not all(folded):
-        raise RunError("a run cannot be compared with a cross-validation", where="compare", got=", ".join(names))
-    if len({Path(name).resolve() for name in names}) < max(2, len(opened)):
-        raise RunError("two runs at least are compared, each once", where="compare", got=", ".join(names))
+    say, names = say or Say(quiet=True), [str(folder) for folder in runs]
+    opened, folded = _opened(names)
     if margin is not None and not 0 < margin < float("inf"):
         raise ConfigError("a margin is a number above 0", where="--margin", got=margin)
-    stored = _stored(runs, opened, folded[0], part, say)
+    stored = _stored(names, opened, folded, part, say)
     same = aligned(opened, stored, common=common)
     if any(same.left_out):
         say.note(f"compared on {len(same.predictions[0])} images; left out of each run: {_counts(names, same)}")
     config = load_resolved(opened[0].config)
-    document = {"part": stored[0].part, "left_out": dict(zip(names, same.left_out, strict=True))} | compare_predictions(
+    document: dict[str, Any] = {
+        "part": stored[0].part,
+        "left_out": dict(zip(names, same.left_out, strict=True)),
+    } | compare_predictions(
         dict(zip(names, same.predictions, strict=True)),
         resamples=config.evaluation.resamples,
         confidence=config.evaluation.confidence,
@@ -77,15 +74,24 @@ def compare_runs(
     )
     if changes is not None:
         _write_changes(Path(changes), names, same)
-    if costs and not folded[0]:
+    if costs and not folded:
         for row, cost in zip(document["runs"], costs_of(opened, say), strict=True):
             row["costs"] = cost
     return document
 
 
-def _stored(
-    folders: Sequence[str | Path], runs: Sequence[Run], folded: bool, part: str | None, say: Say
-) -> list[Predictions]:
+def _opened(names: Sequence[str]) -> tuple[list[Run], bool]:
+    """The runs, or the first folds of cross-validations, and which of the two they are."""
+    folded = [is_folds(name) for name in names]
+    opened = [first_fold(name) if fold else Run.open(name) for name, fold in zip(names, folded, strict=True)]
+    if any(folded) and not all(folded):
+        raise RunError("a run cannot be compared with a cross-validation", where="compare", got=", ".join(names))
+    if len({Path(name).resolve() for name in names}) < max(2, len(opened)):
+        raise RunError("two runs at least are compared, each once", where="compare", got=", ".join(names))
+    return opened, any(folded)
+
+
+def _stored(folders: Sequence[str], runs: Sequence[Run], folded: bool, part: str | None, say: Say) -> list[Predictions]:
     if folded:
         if part is not None:
             raise ConfigError("a cross-validation has no parts: every image is asked about once", where="--part")
