@@ -1,7 +1,7 @@
 """Several models on the same images: figures, differences, tests, and a verdict in words for each pair."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,14 +52,7 @@ def compare_predictions(
     columns = {name: judged(own) for name, own in named.items()}
     images = len(next(iter(named.values())))
     once = {name: one.figures(np.ones((1, images))) for name, one in columns.items()}
-    pieces: dict[str, list[dict[str, Floats]]] = {name: [] for name in columns}
-    for rows in drawn(images, resamples, seed, groups):
-        for name, one in columns.items():
-            pieces[name].append(one.figures(rows))
-    many = {
-        name: {figure: np.concatenate([piece[figure] for piece in own]) for figure in once[name]}
-        for name, own in pieces.items()
-    }
+    many = _resampled(columns, drawn(images, resamples, seed, groups))
     runs = [
         {"run": name, "weights_sha256": named[name].weights_sha256}
         | {"figures": {key: interval(once[name][key][0], many[name][key], confidence) for key in once[name]}}
@@ -80,6 +73,18 @@ def compare_predictions(
     _judge(pairs, kind, 1 - confidence)
     how = {"n": images, "kind": kind, "figure": PRIMARY[kind], "confidence": confidence, "resamples": resamples}
     return {**how, "grouped": groups is not None, "runs": runs, "pairs": pairs}
+
+
+def _resampled(columns: dict[str, Judged], draws: Iterator[Floats]) -> dict[str, dict[str, Floats]]:
+    """Each figure of each model on the same resamples, ``[resamples]``."""
+    pieces: dict[str, list[dict[str, Floats]]] = {name: [] for name in columns}
+    for rows in draws:
+        for name, one in columns.items():
+            pieces[name].append(one.figures(rows))
+    return {
+        name: {figure: np.concatenate([piece[figure] for piece in own]) for figure in own[0]}
+        for name, own in pieces.items()
+    }
 
 
 def _kind_of(named: dict[str, Predictions]) -> Kind:
