@@ -127,7 +127,8 @@ def _verdict(found: dict[str, Any], kind: Kind, alpha: float, pairs: int) -> dic
     margin = found.get("margin")
     inside = margin is not None and -margin["margin"] < margin["low"] and margin["high"] < margin["margin"]
     corrected = f" after Holm's correction for {pairs} pairs" if pairs > 1 else ""
-    why = f"difference of {figure} {change['value']:+.4g} ({change['low']:+.4g} to {change['high']:+.4g}), p "
+    of = f"{figure} of {found['other']} less that of {found['one']}"
+    why = f"{of} {change['value']:+.4g} ({change['low']:+.4g} to {change['high']:+.4g}), p "
     why += f"{test['p_holm']:.2g}{corrected}"
     within = f"; the difference is within the margin of {margin['margin']:g}" if margin and inside else ""
     if test["p_holm"] < alpha:
