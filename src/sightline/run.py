@@ -119,7 +119,7 @@ class Run:
         except OSError as error:
             raise RunError(f"cannot look into {folder}", got=error.strerror or str(error)) from error
         if not found:
-            if (run.folder / "folds.json").is_file():
+            if (run.folder / "cross-validation.json").is_file():
                 raise RunError(
                     f"{folder} holds a run for each fold", hint=f"give one of them, such as {run.folder / 'fold0'}"
                 )

@@ -44,7 +44,7 @@ def test_every_image_is_answered_by_the_run_that_was_not_trained_on_it(folds: Pa
 
 
 def test_the_report_holds_each_fold_and_all_together(folds: Path):
-    report = json.loads((folds / "folds.json").read_text())["report"]
+    report = json.loads((folds / "cross-validation.json").read_text())["report"]
     each = [Predictions.load(Run(folds / f"fold{number}").predictions("test")) for number in range(FOLDS)]
     accuracies = [float((one.predicted == one.labels).mean()) for one in each]
     assert [row["accuracy"] for row in report["folds"]] == pytest.approx(accuracies)
@@ -66,7 +66,7 @@ def test_a_fold_is_the_run_that_its_file_alone_would_give(folds: Path, pictures:
     alone = train(tmp_path / "split.fold1.csv", settings=own, run=tmp_path / "alone")
     assert alone.weights_sha256 == Run(folds / "fold1").info()["weights_sha256"]
     again = train_folds(tmp_path / "split.csv", folds=FOLDS, settings=own, run=tmp_path / "again")
-    assert again.report == json.loads((folds / "folds.json").read_text())["report"]
+    assert again.report == json.loads((folds / "cross-validation.json").read_text())["report"]
 
 
 COUNTING = '''
@@ -106,7 +106,7 @@ def test_it_goes_on_with_the_fold_that_was_interrupted_as_if_it_had_not_been(
         find_errors(tmp_path / "folds")
     monkeypatch.delenv("SIGHTLINE_TEST_AT")
     done = resume_folds(tmp_path / "folds")
-    assert len(done.trained) == 2 and done.report == json.loads((folds / "folds.json").read_text())["report"]
+    assert len(done.trained) == 2 and done.report == json.loads((folds / "cross-validation.json").read_text())["report"]
     for number in range(FOLDS):
         name = f"fold{number}"
         mine, theirs = weights_of(tmp_path / "folds" / name), weights_of(folds / name)
@@ -169,7 +169,7 @@ def test_two_recipes_are_compared_out_of_fold(folds: Path, pictures: Path, tmp_p
     train_folds(pictures, folds=FOLDS, settings=settings(train__steps=3), run=tmp_path / "short")
     found = compare([folds, tmp_path / "short"])
     assert found["n"] == 58 and found["part"] == "out-of-fold" and "costs" not in found["runs"][0]
-    report = json.loads((folds / "folds.json").read_text())["report"]
+    report = json.loads((folds / "cross-validation.json").read_text())["report"]
     assert found["runs"][0]["figures"]["accuracy"]["value"] == pytest.approx(report["pooled"]["accuracy"]["value"])
     with pytest.raises(RunError, match="cannot be compared with a cross-validation"):
         compare([folds, folds / "fold0"])

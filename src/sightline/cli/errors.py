@@ -55,8 +55,8 @@ def _show(lists: dict[str, Any]) -> None:
             click.echo(f"{title}: none")
             continue
         counted = f", {own['count']} in all" if name != "least_sure" else ""
-        table = Table("image", "truth", "answer", "score", "", title=f"{title}{counted} ({own['score']})")
-        table.title_justify = "left"
+        click.echo(f"{title}{counted} ({own['score']})")
+        table = Table("image", "truth", "answer", "score", "", header_style="bold")
         for one in own["images"][:SHOWN]:
             cells = (one["path"], one["truth"], one["answer"], f"{one['score']:.4g}", one["note"])
             table.add_row(*(cell.replace("[", "\\[") for cell in cells))

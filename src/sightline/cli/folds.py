@@ -54,5 +54,8 @@ def _show(folder: Path, report: dict[str, Any]) -> None:
             interval = f"{whole['confidence']:.0%} interval {own['low']:.4g} to {own['high']:.4g}"
             click.echo(f"{name} {own['value']:.4g}   {interval}   all {whole['n']} images, each out of its fold")
     click.echo(f"folds {folder}")
-    click.echo(f"figures: {folder / 'folds.json'}, predictions: {folder / 'predictions' / 'out-of-fold.npz'}", err=True)
+    click.echo(
+        f"figures: {folder / 'cross-validation.json'}, predictions: {folder / 'predictions' / 'out-of-fold.npz'}",
+        err=True,
+    )
     click.echo(f"next: sightline errors {folder}", err=True)

@@ -3,10 +3,10 @@
 ::
 
     FOLDER/
-    ├── folds.json           what was asked for, and at the end the figures of all folds
-    ├── split.fold0.csv …    which image is in which part of each fold
-    ├── fold0/ …             a run each, like any other
-    └── predictions/         out-of-fold.npz: every image, by the run that was not trained on it; .json: figures
+    ├── cross-validation.json  what was asked for, and at the end the figures of all folds
+    ├── split.fold0.csv …      which image is in which part of each fold
+    ├── fold0/ …               a run each, like any other
+    └── predictions/           out-of-fold.npz: every image, by the run that was not trained on it; .json: figures
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from sightline.workflow.stored import predictions_of
 from sightline.workflow.train import provenance, resume_run
 from sightline.workflow.wishes import Settings, wished, with_absolute_paths
 
-ACCOUNT = "folds.json"
+ACCOUNT = "cross-validation.json"
 _SPLIT_ONLY = tuple(f"data.{name}" for name in ("val", "test", "group", "duplicates", "time", "exclude", "reader"))
 """Settings that have done their work once the folds are written."""
 
@@ -144,7 +144,7 @@ def out_of_fold(folder: str | Path) -> Predictions:
 
 
 def read_account(folder: Path) -> dict[str, Any]:
-    """What ``folds.json`` says.
+    """What ``cross-validation.json`` says.
 
     Raises:
         RunError: it cannot be read.

@@ -38,7 +38,7 @@ def predictions_of(run: Run, part: str, say: Say) -> Predictions:
     """What the best checkpoint of a run says of a part: stored, or measured now."""
     found = stored_predictions(run, part)
     if found is None:
-        say.note(f"{run.folder} has no predictions of its best checkpoint for the {part} part")
+        say.note(f"{run.folder} is measured on its {part} part first")
         with plug.elsewhere():
             evaluate_run(run.folder, part=part, say=say)
         found = Predictions.load(run.predictions(part))
