@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from sightline.records import Record as Record
     from sightline.run import Run as Run
     from sightline.workflow.check import check_data as check
+    from sightline.workflow.compare import compare_runs as compare
+    from sightline.workflow.ensemble import make_ensemble as ensemble
     from sightline.workflow.evaluate import evaluate_run as evaluate
     from sightline.workflow.explain import explain_run as explain
     from sightline.workflow.export import export_run as export_run
+    from sightline.workflow.folds import train_folds as train_folds
     from sightline.workflow.lr_find import find_lr as find_lr
+    from sightline.workflow.mistakes import find_errors as find_errors
     from sightline.workflow.outline import outline as outline
     from sightline.workflow.predict import predict_run as predict
     from sightline.workflow.replay import replay_runs as replay
@@ -49,9 +53,12 @@ _HOMES = {
     "Say": "workflow.say",
     "SightlineError": "errors",
     "check": "workflow.check:check_data",
+    "compare": "workflow.compare:compare_runs",
+    "ensemble": "workflow.ensemble:make_ensemble",
     "evaluate": "workflow.evaluate:evaluate_run",
     "explain": "workflow.explain:explain_run",
     "export_run": "workflow.export",
+    "find_errors": "workflow.mistakes",
     "find_lr": "workflow.lr_find",
     "measure": "evaluation.metrics",
     "open_trained": "workflow.trained",
@@ -66,6 +73,7 @@ _HOMES = {
     "split": "workflow.split:split_data",
     "torch_transform": "data.torch_transform",
     "train": "workflow.train:train_run",
+    "train_folds": "workflow.folds",
 }
 """Where each public name lives: ``module`` under this package, or ``module:other name``."""
 
@@ -81,9 +89,12 @@ __all__ = [
     "Say",
     "SightlineError",
     "check",
+    "compare",
+    "ensemble",
     "evaluate",
     "explain",
     "export_run",
+    "find_errors",
     "find_lr",
     "measure",
     "open_trained",
@@ -98,6 +109,7 @@ __all__ = [
     "split",
     "torch_transform",
     "train",
+    "train_folds",
 ]
 
 

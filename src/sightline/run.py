@@ -10,6 +10,7 @@
     ├── records.jsonl        what happened at each step, one JSON object a line
     ├── checkpoints/         index.json names the last, the best and their checksums
     ├── predictions/         PART.npz: logits and labels, measured as often as you like; PART.json: the figures
+    ├── baseline.json        what the baseline of `evaluate` was made from
     ├── plots/               PNG pictures of the curves
     ├── tensorboard/         event files
     ├── maps/                feature maps of chosen images
@@ -27,6 +28,8 @@ from typing import Any
 from sightline.errors import RunError
 from sightline.files import write_json
 
+_UNTRAINED = {"soup": "a soup", "ensemble": "an ensemble"}
+"""What makes a run of others, by the key of run.json that tells of it."""
 _AT_BIRTH = ("run.json",)
 """What a run writes before its settings: all that is left of one that was killed in that moment."""
 
@@ -82,11 +85,13 @@ class Run:
             purpose: what its training is wanted for, such as ``to go on with``.
 
         Raises:
-            RunError: it is a soup of runs.
+            RunError: it is a soup or an ensemble of runs.
         """
-        if "soup" in self.info():
+        info = self.info()
+        kind = next((words for key, words in _UNTRAINED.items() if key in info), "")
+        if kind:
             raise RunError(
-                f"{self.folder} is a soup of runs: there is no training {purpose}",
+                f"{self.folder} is {kind} of runs: there is no training {purpose}",
                 hint=f"sightline evaluate {self.folder}",
             )
 
@@ -116,6 +121,10 @@ class Run:
         except OSError as error:
             raise RunError(f"cannot look into {folder}", got=error.strerror or str(error)) from error
         if not found:
+            if (run.folder / "cross-validation.json").is_file():
+                raise RunError(
+                    f"{folder} holds a run for each fold", hint=f"give one of them, such as {run.folder / 'fold0'}"
+                )
             kind = "has no config.yaml" if run.folder.is_dir() else "does not exist"
             raise RunError(
                 f"{folder} is not a run: it {kind}", hint="give the folder that `sightline train … --run DIR` made"

@@ -74,6 +74,7 @@ def test_the_figures_follow_from_the_stored_predictions_without_the_model(comman
     trained = list(truth(digits_run, "train").values())
     counts = np.asarray([trained.count(name) for name in stored.classes])
     again = measure(stored, resamples=100, confidence=0.95, seed=0, train_counts=counts)
+    assert [one["n"] for one in figures.pop("baselines")] == [figures["n"]] * 2  # these are made with the model
     assert again == figures
 
 

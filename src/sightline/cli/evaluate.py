@@ -39,9 +39,22 @@ def show(figures: dict[str, Any]) -> None:
 
     console = Console(soft_wrap=False)
     lines, table = {"labels": _labels, "numbers": _numbers}.get(figures.get("kind", ""), _classes)(figures)
-    for name, text in [*lines, ("images", f"{figures['n']}   part {figures['part']}")]:
+    lines += [*_learned(figures), ("images", f"{figures['n']}   part {figures['part']}")]
+    for name, text in lines:
         console.print(f"{name:<{_wide(lines)}}{text}", highlight=False, markup=False)
     console.print(table)
+    for own in figures.get("baselines", ()):
+        if own["verdict"] != "better":
+            click.echo(f"warning: {own['told']}", err=True)
+
+
+def _learned(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """The baseline that learns, where there is one."""
+    found: list[tuple[str, str]] = []
+    for own in figures.get("baselines", ())[1:]:
+        compared = "" if own["n"] == figures["n"] else f", on {own['n']} of the images"
+        found.append(("baseline", f"{_number(own['value'])}   {own['figure']} of {own['name']}{compared}"))
+    return found
 
 
 def _wide(lines: list[tuple[str, str]]) -> int:

@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Settings in a YAML file.")
 @click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting; goes over the file.")
 @click.option("--run", type=click.Path(path_type=Path), help="Folder for the run.  [default: runs/NNN-NAME]")
-def command(data: str | None, config: Path | None, settings: tuple[str, ...], run: Path | None) -> None:
+@click.option("--folds", type=int, help="Cross-validate: train one run for each of so many folds.")
+def command(
+    data: str | None, config: Path | None, settings: tuple[str, ...], run: Path | None, folds: int | None
+) -> None:
     """Train a model on DATA: a folder with one folder a class, an archive of it, a CSV, or idx files.
 
     \b
     sightline train photos/
     sightline train photos.csv -s model.name=resnet18 -s train.epochs=10 --run runs/first
+    sightline train photos/ --folds 5
     """
     from sightline.workflow.say import Say  # noqa: PLC0415  the libraries behind it are slow to import
     from sightline.workflow.train import train_run  # noqa: PLC0415
 
+    if folds is not None:
+        from sightline.cli.folds import conclude_folds  # noqa: PLC0415
+        from sightline.workflow.folds import train_folds  # noqa: PLC0415
+
+        own, say = list(settings), Say()
+        conclude_folds(lambda: train_folds(data, folds=folds, config=config, settings=own, run=run, say=say))
+        return
     conclude(lambda: train_run(data, config=config, settings=list(settings), run=run, say=Say()))
 
 

@@ -43,6 +43,13 @@ class Outputs:
         """Numbers in their units, float32 ``[n, targets]``, of a model's outputs ``[n, targets]``."""
         return outputs * np.asarray(self.std, np.float32) + np.asarray(self.mean, np.float32)
 
+    def in_order(self, places: Sequence[int]) -> "Outputs":
+        """The same for outputs in another order: output ``i`` is the one that was at ``places[i]``."""
+        mean, std, units = (
+            tuple(own[place] for place in places) if own else () for own in (self.mean, self.std, self.units)
+        )
+        return dataclasses.replace(self, mean=mean, std=std, units=units)
+
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary of what belongs to the kind."""
         if self.kind == "labels":

@@ -22,6 +22,7 @@ from sightline.evaluation.predict import logits_of
 from sightline.evaluation.predictions import Predictions
 from sightline.files import write_json
 from sightline.run import Run
+from sightline.workflow.baseline import baselines_of
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders, is_kept
 from sightline.workflow.tasks import wanted_by
@@ -85,6 +86,8 @@ def evaluate_run(
         train_counts=own.counts(own.part("train")),
         train_images=len(own.part("train")),
     )
+    if data is None and name != "train":
+        figures["baselines"] = baselines_of(model, samples, indices, predictions, say)
     write_json(here.figures(name), figures)
     return figures
 

@@ -67,11 +67,11 @@ def make_soup(runs: Sequence[Path], out: Path, *, greedy: bool = False, say: Say
     names = [str(folder) for folder in runs]
     if len({run.folder.resolve() for run in opened}) < max(2, len(opened)):
         raise RunError("a soup needs two runs at least, each once", got=", ".join(names))
-    _require_free(out)
+    require_free(out)
     meet(load_resolved(opened[0].config))
     weights = dict(zip(names, _fitting(opened), strict=True))
     _warn(opened, say)
-    _require_free(out, make=True)
+    require_free(out, make=True)
     job, judge = _kitchen(opened[0], say)
     if greedy and job.evaluate is None:
         raise ConfigError("without a validation part nobody can say which run to take", where="--greedy")
@@ -95,7 +95,7 @@ def averaged(ingredients: Sequence[Weights]) -> Weights:
     }
 
 
-def _require_free(out: Path, *, make: bool = False) -> None:
+def require_free(out: Path, *, make: bool = False) -> None:
     """Let a folder pass that is empty or not there; with ``make`` it is there afterwards.
 
     Raises:

@@ -65,7 +65,7 @@ def train_run(
             with distributed.together("writing the settings"):
                 if distributed.is_main():
                     # The settings come last: a folder that has them is a run, and one that was killed before is none.
-                    here.note(state="created", origins=loaded.origins, **_provenance(config))
+                    here.note(state="created", origins=loaded.origins, **provenance(config))
                     dump(settled, loaded.origins, here.config)
             stop.folder = folder
             return fit(here, say, stop)
@@ -123,7 +123,8 @@ def _sweep(run: Run, made: list[Path]) -> None:
             folder.rmdir()
 
 
-def _provenance(config: str | Path | None) -> dict[str, Any]:
+def provenance(config: str | Path | None) -> dict[str, Any]:
+    """What a new run notes of the command, the machine and the folders of the user's files."""
     plugs = [str(Path.cwd()), *([str(Path(config).parent.resolve())] if config else [])]
     return {
         "command": environment.command(),

@@ -55,6 +55,10 @@ def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedMode
     run = run if isinstance(run, Run) else Run.open(run)
     if not run.contract.exists():
         raise RunError(f"{run.folder} has not been trained", hint=f"sightline resume {run.folder}")
+    if "ensemble" in run.info():
+        from sightline.workflow.members import open_members  # noqa: PLC0415  it opens each member by this function
+
+        return open_members(run, checkpoint)
     plug.search_in(*run.user_folders())
     config, contract = load_resolved(run.config), Contract.load(run.contract)
     content, name = _content(run, checkpoint)

@@ -1,0 +1,165 @@
+"""The baseline of a run: fitted once on some of its training images, kept in the run, compared with each evaluation."""
+
+import dataclasses
+import json
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.loader import Pieces, evaluation_pieces, load
+from sightline.data.order import epoch_order
+from sightline.data.samples import Samples
+from sightline.data.transforms import Evaluation
+from sightline.errors import DataError, RunError
+from sightline.evaluation.baseline import NAME, SIDE, against, answered, constant, fit_baseline, small_pixels
+from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.resample import Floats
+from sightline.files import sha256_of, write_json
+from sightline.workflow.balance import training_part
+from sightline.workflow.say import Say
+from sightline.workflow.source import decoders
+from sightline.workflow.trained import TrainedModel
+
+SMALL = 64
+"""Side in pixels up to which decoding an image costs next to nothing."""
+MOST_SMALL, MOST = 4000, 500
+"""Images that are taken at most of the training part, and again of the part that is measured: small ones and others."""
+SECONDS = 20.0
+"""Time after which no more training images are read."""
+LEAST = 20
+"""Training images without which there is no baseline."""
+_CHUNK = 100
+
+
+def baselines_of(
+    model: TrainedModel, samples: Samples, indices: NDArray[np.int64], predictions: Predictions, say: Say
+) -> list[dict[str, Any]]:
+    """Compare a model with the baselines of its run, on the same images: a constant answer, and one that learns.
+
+    The latter is kept in ``RUN/baseline.json`` and ``RUN/predictions/PART.baseline.npz``; it is fitted again where the
+    split, the preprocessing or the part is another one.
+
+    Args:
+        model: the run's.
+        samples: all samples of the run.
+        indices: those of the part.
+        predictions: what the model said of them, in this order.
+        say: where notes go.
+
+    Returns:
+        What ``against`` gives for each; the one that learns has ``train_images``, and is missing where there are too
+        few of them.
+    """
+    config = model.config
+    rows = _some(len(indices), model, 1)
+    if predictions.kind == "class":
+        rows = rows[predictions.labels[rows] >= 0]
+    asked, train = _rows(predictions, rows), _known(samples, training_part(samples, config))
+    if not len(asked) or not len(train):
+        return []
+    how: dict[str, Any] = {
+        "resamples": config.evaluation.resamples,
+        "confidence": config.evaluation.confidence,
+        "seed": config.seed,
+    }
+    found = [against(*constant(samples.targets_of(train), asked), asked, **how)]
+    try:
+        fitted = _kept(model, asked) or _fitted(model, samples, train, indices[rows], asked, say)
+    except DataError as error:  # a training image may be damaged by now, and the figures need none
+        say.note(f"no baseline that learns: {error.what} ({error.where})")
+        return found
+    if fitted is not None:
+        account, own = fitted
+        found.append(against(NAME, own, asked, **how) | {"train_images": account["train_images"]})
+    return found
+
+
+def _known(samples: Samples, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of these samples whose truth is known."""
+    return places[samples.labels[places] >= 0] if samples.kind == "class" else places
+
+
+def _some(count: int, model: TrainedModel, turn: int) -> NDArray[np.int64]:
+    """Some of so many places, in rising order: the first ones after a seeded shuffle."""
+    most = MOST_SMALL if max(model.contract.height, model.contract.width) <= SMALL else MOST
+    return np.sort(epoch_order(model.config.seed, turn, count)[:most])
+
+
+def _rows(own: Predictions, rows: NDArray[np.int64]) -> Predictions:
+    return dataclasses.replace(
+        own,
+        paths=own.paths.take(rows),
+        labels=own.labels[rows],
+        logits=own.logits[rows],
+        truths=None if own.truths is None else own.truths[rows],
+    )
+
+
+def _made_from(model: TrainedModel, part: str) -> dict[str, Any]:
+    """What a baseline follows from."""
+    return {
+        "name": NAME, "side": SIDE, "part": part, "seed": model.config.seed, "contract_hash": model.contract.hash,
+        "split_sha256": sha256_of(model.run.split), "limit": model.config.data.limit,
+    }  # fmt: skip
+
+
+def _kept(model: TrainedModel, asked: Predictions) -> tuple[dict[str, Any], Predictions] | None:
+    """The baseline that was fitted before; ``None`` where it followed from anything else, or cannot be read."""
+    path = model.run.folder / "baseline.json"
+    try:
+        account = json.loads(path.read_text(encoding="utf-8")).get(asked.part)
+        if account is None or account["from"] != _made_from(model, asked.part):
+            return None
+        own = Predictions.load(model.run.predictions(f"{asked.part}.baseline"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError):
+        return None
+    return (account, own) if list(own.paths) == list(asked.paths) else None
+
+
+def _fitted(
+    model: TrainedModel,
+    samples: Samples,
+    train: NDArray[np.int64],
+    places: NDArray[np.int64],
+    asked: Predictions,
+    say: Say,
+) -> tuple[dict[str, Any], Predictions] | None:
+    begun = time.perf_counter()
+    train = train[_some(len(train), model, 2)]
+    if len(train) < LEAST or not len(places):
+        return None
+    features = _features(model, samples, train, SECONDS)
+    train = train[: len(features)]
+    baseline = fit_baseline(features, samples.targets_of(train), samples.kind, len(samples.classes))
+    own = answered(baseline, _features(model, samples, places), asked)
+    account: dict[str, Any] = {
+        "from": _made_from(model, asked.part),
+        "train_images": len(train),
+        "images": len(places),
+        "penalty": baseline.penalty,
+        "seconds": round(time.perf_counter() - begun, 3),
+    }
+    own.save(model.run.predictions(f"{asked.part}.baseline"))
+    path = model.run.folder / "baseline.json"
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    write_json(path, (before if isinstance(before, dict) else {}) | {asked.part: account})
+    say.detail(f"baseline: {NAME}, fitted on {len(train)} training images in {account['seconds']:.1f} s")
+    return account, own
+
+
+def _features(
+    model: TrainedModel, samples: Samples, places: NDArray[np.int64], seconds: float = float("inf")
+) -> Floats:
+    """Small pixels of these samples, or of the first of them where they take longer than so many seconds."""
+    begun, found = time.perf_counter(), list[Floats]()
+    dataset = Pieces(samples, Evaluation(model.contract), model.config.seed)
+    for batch in load(dataset, evaluation_pieces(places, _CHUNK), decoders(samples, len(places))):
+        found.append(small_pixels(batch.pixels))
+        if time.perf_counter() - begun > seconds:
+            break
+    return np.concatenate(found)
