@@ -7,6 +7,7 @@
     ├── run.json             command, versions, machine, what auto chose and why, state
     ├── split.csv            path, label, part and SHA-256 of every image
     ├── contract.json        the preprocessing contract
+    ├── temperatures.json    what makes confidences mean what they say, for each checkpoint that was evaluated
     ├── records.jsonl        what happened at each step, one JSON object a line
     ├── checkpoints/         index.json names the last, the best and their checksums
     ├── predictions/         PART.npz: logits and labels, measured as often as you like; PART.json: the figures
@@ -43,6 +44,7 @@ class Run:
         self.info_file = folder / "run.json"
         self.split = folder / "split.csv"
         self.contract = folder / "contract.json"
+        self.temperatures = folder / "temperatures.json"
         self.records = folder / "records.jsonl"
         self.checkpoints = folder / "checkpoints"
         self.plots = folder / "plots"
@@ -142,6 +144,10 @@ class Run:
     def read_figures(self, part: str) -> dict[str, Any] | None:
         """The figures of a part (or of another data set under that name); ``None`` before they were measured."""
         return self._json(self.figures(part))
+
+    def read_temperatures(self) -> dict[str, dict[str, Any]]:
+        """What was found about the temperature, by the SHA-256 of the weights; empty before the first evaluation."""
+        return self._json(self.temperatures) or {}
 
     def _json(self, path: Path) -> dict[str, Any] | None:
         try:

@@ -170,6 +170,7 @@ CHANGES = (
     {"mean": (0.486, 0.456, 0.406)},
     {"std": (0.230, 0.224, 0.225)},
     {"fill": 1},
+    {"temperature": 1.5},
     {"outputs": Outputs(kind="labels")},
     {"outputs": Outputs(kind="labels", threshold=0.3)},
     {"outputs": Outputs(kind="numbers", mean=(1.0, 0.0), std=(1.0, 2.0))},
@@ -266,7 +267,7 @@ def test_labels_and_numbers_survive_the_file(tmp_path: Path, change: dict[str, o
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 3}, "of another version\n  got: 3\n  allowed: 1, 2"),
+        ({"version": 4}, "of another version\n  got: 4\n  allowed: 1, 2, 3"),
         ({"version": 2}, "missing or unknown fields: outputs"),
         ({"outputs": {"kind": "labels", "threshold": 0.5}}, "missing or unknown fields: outputs"),
         ({"version": 2, "outputs": {"kind": "boxes"}}, "got: outputs"),
@@ -277,3 +278,22 @@ def test_labels_and_numbers_survive_the_file(tmp_path: Path, change: dict[str, o
 def test_outputs_that_are_not_known_are_refused(change: dict[str, object], words: str) -> None:
     with pytest.raises(DataError, match=words):
         Contract.from_dict(contract().as_dict() | change)
+
+
+def test_a_temperature_is_kept_and_hashed_and_is_not_there_where_it_is_one(tmp_path: Path) -> None:
+    own = contract(temperature=1.7)
+    own.save(tmp_path / "contract.json")
+    assert Contract.load(tmp_path / "contract.json") == own
+    assert own.as_dict()["version"] == 3 and own.hash != contract().hash
+    assert contract(temperature=1.0).as_dict() == contract().as_dict()
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), "hot"])
+def test_a_temperature_that_is_none_is_refused(temperature: object) -> None:
+    with pytest.raises(DataError, match="a temperature of"):
+        Contract.from_dict(contract(temperature=2.0).as_dict() | {"temperature": temperature})
+
+
+def test_a_temperature_of_labels_is_refused() -> None:
+    with pytest.raises(DataError, match="a temperature without classes"):
+        contract(temperature=2.0, outputs=Outputs(kind="labels"))

@@ -1,13 +1,16 @@
 """Figures of labels against scikit-learn, and their intervals against resampling done by hand."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy.stats import t
 
 from sightline.data.outputs import Outputs
 from sightline.data.samples import Names
+from sightline.evaluation.design import Design
 from sightline.evaluation.label_metrics import Ranked
 from sightline.evaluation.metrics import measure
 from sightline.evaluation.predictions import Predictions
@@ -101,13 +104,17 @@ def test_ranks_of_a_resample_are_those_of_the_images_repeated():
 
 def test_intervals_are_those_of_resampling_by_hand():
     own, values = predictions(), []
-    for weights in drawn_images(120, 200, seed=0):
-        for row in weights.astype(int):
-            rows = np.repeat(np.arange(120), row)
+    for weights in Design().weights(120, 200, seed=0):
+        for row in weights:  # 119 images are drawn, and each counts 120 / 119
+            rows = np.repeat(np.arange(120), np.rint(row * 119 / 120).astype(int))
+            assert len(rows) == 119
             values.append(sk.f1_score(own.truths[rows], own.given[rows], average="micro"))
-    low, high = np.quantile(values, [0.05, 0.95])
-    found = measured(own)["micro_f1"]
-    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=1e-9)
+    found, whole = measured(own)["micro_f1"], sk.f1_score(own.truths, own.given, average="micro")
+    images = whole * (1 - whole) / np.var(values)
+    pull = t.ppf(0.95, 119) ** 2 / images  # Wilson's interval as he wrote it
+    middle, half = whole + pull / 2, np.sqrt(pull * (whole * (1 - whole) + pull / 4))
+    wanted = ((middle - half) / (1 + pull), (middle + half) / (1 + pull))
+    assert (found["low"], found["high"]) == pytest.approx(wanted, abs=1e-9)
 
 
 def test_the_baseline_gives_what_more_than_half_of_the_training_images_have():
@@ -125,3 +132,31 @@ def test_predictions_of_labels_survive_the_file(tmp_path):
     own.save(tmp_path / "test.npz")
     again = Predictions.load(tmp_path / "test.npz")
     assert again.outputs == own.outputs and measured(again) == measured(own)
+
+
+def test_weighted_means_areas_of_all_and_mcc_are_scikit_learns():
+    own = predictions()
+    found, true, scores = measured(own), own.truths > 0.5, own.probabilities
+    three = sk.precision_recall_fscore_support(true, own.given, average="weighted", zero_division=0)[:3]
+    wanted = dict(zip(("weighted_precision", "weighted_recall", "weighted_f1"), three, strict=True))
+    wanted["weighted_ap"] = sk.average_precision_score(true, scores, average="weighted")
+    wanted["weighted_auc"] = sk.roc_auc_score(true, scores, average="weighted")
+    wanted["mcc"] = np.mean([sk.matthews_corrcoef(true[:, k], own.given[:, k]) for k in range(4)])
+    for name, value in wanted.items():
+        assert found[name]["value"] == pytest.approx(value, abs=1e-9), name
+    assert found["micro_auc"] == pytest.approx(sk.roc_auc_score(true, scores, average="micro"), abs=1e-9)
+    assert found["brier"] == pytest.approx(
+        np.mean([sk.brier_score_loss(true[:, k], scores[:, k]) for k in range(4)]), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_labels_that_none_or_all_have_leave_nothing_to_rank(share):
+    own = predictions(shares=(share,) * 4)
+    found = measured(own)
+    assert found["macro_auc"]["value"] is None and "no label has both" in found["macro_auc"]["why"]
+    assert found["mcc"]["value"] is None and found["weighted_ap"]["value"] is None
+    row = found["per_class"][0]
+    assert row["roc_auc"] is None and row["why"]["roc_auc"] == "no image has this label, or all have it"
+    assert (row["recall"] is None) == (share == 0)
+    json.dumps(found, allow_nan=False)

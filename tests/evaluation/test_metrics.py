@@ -60,7 +60,7 @@ def test_figures_are_scikit_learns(name):
     assert figures["accuracy"]["value"] == pytest.approx(accuracy, abs=1e-12)
     assert figures["macro_f1"]["value"] == pytest.approx(macro, abs=1e-12)
     assert figures["confusion_matrix"] == matrix.tolist()
-    ours = [[row[key] for row in figures["per_class"]] for key in ("precision", "recall", "f1", "support")]
+    ours = [[row[key] or 0 for row in figures["per_class"]] for key in ("precision", "recall", "f1", "support")]
     np.testing.assert_allclose(ours, table, atol=1e-12)
     assert figures["n"] == len(labels)
     if predictions.probabilities.min() > 1e-15:  # below that scikit-learn clips, and so reports less than the loss
@@ -138,15 +138,20 @@ def test_resampling_in_pieces_changes_nothing(monkeypatch):
     labels, logits = case("random")
     predictions = some(logits, labels, classes=tuple("abcdef"))
     whole = measure(predictions, **SETTINGS, train_counts=[1] * 6)
-    monkeypatch.setattr("sightline.evaluation.metrics.CELLS_AT_ONCE", 100)
+    monkeypatch.setattr("sightline.evaluation.design.CELLS_AT_ONCE", 5000)
     assert measure(predictions, **SETTINGS, train_counts=[1] * 6) == whole
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_accuracy_without_a_miss_or_a_hit_has_the_exact_bound(right):
+def test_accuracy_without_a_miss_or_a_hit_has_wilsons_bound(right):
     labels = np.arange(60) % 2
     logits = np.where(np.arange(2) == (labels if right else 1 - labels)[:, None], 9.0, -9.0)
     figure = measure(some(logits, labels, classes=("a", "b")), **SETTINGS, train_counts=np.ones(2, int))["accuracy"]
-    edge = binomtest(60, 60).proportion_ci(0.90, "exact").low  # of two sides 90 % is of one side 95 %
-    expected = (1.0, edge, 1.0) if right else (0.0, 0.0, 1 - edge)
-    assert (figure["value"], figure["low"], figure["high"]) == pytest.approx(expected)
+    edges = binomtest(60 if right else 0, 60).proportion_ci(0.95, "wilson")
+    assert figure["value"] == float(right)
+    assert (figure["low"], figure["high"]) == pytest.approx((edges.low, edges.high), abs=4e-3)
+
+
+def test_a_truth_that_is_no_number_is_refused():
+    with pytest.raises(DataError, match="not finite"):
+        some([[np.nan, 0, 0]])

@@ -147,7 +147,7 @@ def test_the_test_part_goes_before_the_validation_part(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "answers", "words"),
     [
-        ([0, 1] * 100, [0, 1] * 100, "put the true rate above 98.5% (95% bound)"),
+        ([0, 1] * 100, [0, 1] * 100, "put the true rate above 98.0% (95% bound)"),
         ([0, 1] * 100, [1, 0] * 100, "the model has learnt nothing useful"),
         ([0] * 100 + [1] * 100, [0] * 104 + [1] * 0 + [0] * 92 + [1] * 4, "the gain may be luck"),
         ([0] * 100 + [1] * 100, [0] * 100 + [1] * 80 + [0] * 20, "With 95% confidence the true rate lies between"),

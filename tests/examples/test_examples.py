@@ -14,7 +14,7 @@ from sklearn.metrics import mean_pinball_loss
 import sightline
 from sample_photos import write_photos
 from sightline.task.classification import Classification
-from sightline.testing import check_format, check_loss, check_model
+from sightline.testing import check_format, check_loss, check_metric, check_model
 from sightline.training.config import LossConfig, ScheduleConfig
 from small_targets import write_lights, write_shapes
 
@@ -53,10 +53,10 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "photos"
 
 
-OTHER_DATA = ("my_reader.py", "my_label_loss.py", "my_number_loss.py")
+OTHER_WAYS = ("my_reader.py", "my_label_loss.py", "my_number_loss.py", "my_metric.py")
 
 
-@pytest.mark.parametrize("name", [name for name in PLUGS if name not in OTHER_DATA])
+@pytest.mark.parametrize("name", [name for name in PLUGS if name not in OTHER_WAYS])
 def test_training_with_the_example(photos: Path, name: str):
     key, value = setting_in_head(name)
     trained = sightline.train(photos, run=Path("run"), settings={**QUICK, key: value})
@@ -90,6 +90,15 @@ def test_training_with_the_loss_of_another_task(photos: Path, name: str, table: 
     trained = sightline.train(table(photos.parent), run=Path("run"), settings={**QUICK, key: value} | task)
     assert trained.ended == "finished"
     assert sightline.evaluate(Path("run"))["n"] > 0
+
+
+def test_evaluating_with_the_metric(photos: Path):
+    sightline.train(photos, run=Path("run"), settings={**QUICK, "evaluation.metrics": ["my_metric:sure_and_right"]})
+    found = sightline.evaluate(Path("run"))
+    own = found["own"]["my_metric:sure_and_right"]
+    assert 0 <= own["low"] <= own["value"] <= own["high"] <= 1 and own["value"] <= found["accuracy"]["value"]
+    assert "-s evaluation.metrics=[my_metric:sure_and_right]" in (EXAMPLES / "my_metric.py").read_text()
+    check_metric(module_of("my_metric.py").sure_and_right)
 
 
 def test_the_losses_of_other_tasks_honour_their_contracts():

@@ -28,8 +28,9 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 """Pillow's resampling filters, all with antialiasing when they shrink."""
-VERSIONS = (1, 2)
-"""Meanings of the fields that are known here: 2 has ``outputs`` beside those of 1."""
+VERSIONS = (1, 2, 3)
+"""Meanings of the fields that are known here: 2 has ``outputs`` beside those of 1, 3 has ``temperature``."""
+_MORE = {1: frozenset[str](), 2: frozenset({"outputs"}), 3: frozenset({"temperature"})}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,8 @@ class Contract:
     """With ``pad``: value of the border, 0-255."""
     outputs: Outputs | None = None
     """What the outputs mean where they are labels or numbers; ``None``: one class an image."""
+    temperature: float = 1.0
+    """What the logits of one class an image are divided by before they become probabilities."""
 
     def __post_init__(self) -> None:
         faults = _faults(self)
@@ -76,6 +79,8 @@ class Contract:
     @property
     def version(self) -> int:
         """Meaning of the fields; a reader refuses versions it does not know."""
+        if self.temperature != 1.0:
+            return 3
         return 1 if self.outputs is None else 2
 
     @property
@@ -147,7 +152,9 @@ class Contract:
         plain = dataclasses.asdict(self) | {"version": self.version, "classes": list(self.classes)}
         # As floats, so that a mean of 0 and one of 0.0 are the same contract.
         plain |= {"mean": [float(value) for value in self.mean], "std": [float(value) for value in self.std]}
-        del plain["outputs"]
+        del plain["outputs"], plain["temperature"]
+        if self.temperature != 1.0:
+            plain["temperature"] = float(self.temperature)
         return plain if self.outputs is None else plain | {"outputs": self.outputs.as_dict()}
 
     @classmethod
@@ -163,8 +170,9 @@ class Contract:
                 "preprocessing contract of another version", got=version, allowed=VERSIONS,
                 hint="use the Sightline version that wrote it",
             )  # fmt: skip
-        names = {field.name for field in dataclasses.fields(cls)} | {"version"}
-        wrong = sorted(set(document) ^ (names if version == 2 else names - {"outputs"}))
+        later = frozenset[str]().union(*_MORE.values())
+        names = {field.name for field in dataclasses.fields(cls)} - later | {"version"}
+        wrong = sorted(set(document) ^ (names | _MORE[version or 1]))
         if wrong:
             raise DataError("not a preprocessing contract", got=f"missing or unknown fields: {', '.join(wrong)}")
         values = {key: value for key, value in document.items() if key != "version"}
@@ -225,4 +233,9 @@ def _faults(contract: Contract) -> list[str]:
         found.append(f"mean and std need {count}, not {list(contract.mean)} and {list(contract.std)}")
     if min(contract.std, default=1) <= 0:
         found.append(f"std must be above zero, not {list(contract.std)}")
+    temperature: Any = contract.temperature
+    if not isinstance(temperature, int | float) or not math.isfinite(temperature) or temperature <= 0:
+        found.append(f"a temperature of {temperature!r}")
+    elif temperature != 1.0 and contract.outputs is not None:
+        found.append("a temperature without classes to be sure of")
     return found + (contract.outputs.faults(len(names)) if contract.outputs is not None else [])

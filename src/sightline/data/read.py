@@ -70,6 +70,8 @@ def read(path: Path | str, reader: str = "auto", root: Path | str = "", wanted: 
             f"data.targets has no effect with the reader {name}", where="data.targets", got=", ".join(wanted.columns),
             hint="give a CSV with these columns, or remove it",
         )  # fmt: skip
+    if wanted.by and make not in (read_csv, read_archive):
+        raise _no_columns(name, wanted)
     if is_plug(name):
         return wanted.require(_users(make, place, name), name)
     if make is read_csv:
@@ -119,6 +121,13 @@ def detect(path: Path, wanted: Wanted = ONE_CLASS) -> tuple[str, Path]:
     )
 
 
+def _no_columns(name: str, wanted: Wanted) -> ConfigError:
+    return ConfigError(
+        f"evaluation.groups has no effect with the reader {name}", where="evaluation.groups",
+        got=", ".join(wanted.by), hint="give a CSV with these columns, or remove it",
+    )  # fmt: skip
+
+
 def read_archive(path: Path, wanted: Wanted = ONE_CLASS) -> Samples:
     """Samples from an archive of anything that ``read`` takes from a folder, unpacked once into the cache.
 
@@ -132,6 +141,8 @@ def read_archive(path: Path, wanted: Wanted = ONE_CLASS) -> Samples:
     name, place = detect(folder, wanted)
     if wanted.kind != "class" and name != "csv":
         raise wanted.unmet("class", name, str(path))
+    if wanted.by and name != "csv":
+        raise _no_columns(name, wanted)
     try:
         return read_csv(place, wanted=wanted) if name == "csv" else READERS[name](place)
     except DataError as error:

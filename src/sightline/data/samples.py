@@ -5,7 +5,7 @@ without copying a page.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,16 @@ def _appended(block: bytearray, item: str) -> int:
     return len(block)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Column:
+    """One more thing that is known of each sample, such as where it comes from."""
+
+    names: tuple[str, ...]
+    """What occurs, sorted."""
+    codes: NDArray[np.int32]
+    """Of each sample its place in ``names``."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
     """Images and what is known about them. Sample ``i`` is row ``i`` of every column."""
@@ -84,6 +94,8 @@ class Samples:
     """Weight of each sample."""
     times: NDArray[np.float64] | None = None
     """When each sample was taken: a number, or for dates seconds since 1970 in UTC; NaN: not known."""
+    columns: Mapping[str, Column] = dataclasses.field(default_factory=dict[str, Column])
+    """More that is known, by the name of its column, where it was asked for."""
     checksums: NDArray[np.uint8] | None = None
     """SHA-256 that a table states for each file, ``[n, 32]``; zeros: none."""
     pixels: NDArray[np.uint8] | None = None
@@ -167,6 +179,7 @@ class Samples:
             groups=None if self.groups is None else self.groups[indices],
             weights=None if self.weights is None else self.weights[indices],
             times=None if self.times is None else self.times[indices],
+            columns={name: Column(own.names, own.codes[indices]) for name, own in self.columns.items()},
             checksums=None if self.checksums is None else self.checksums[indices],
             pixels=None if self.pixels is None else self.pixels[indices],
             rows=None if self.rows is None else self.rows[indices],

@@ -15,6 +15,8 @@ class Wanted:
     """The ``class`` of each image, which ``labels`` it has, or ``numbers``."""
     columns: tuple[str, ...] = ()
     """Columns of a table that hold labels or numbers; empty: its label column."""
+    by: tuple[str, ...] = ()
+    """Columns of a table that tell the samples apart in other ways, such as where they come from."""
 
     def require(self, samples: Samples, reader: str) -> Samples:
         """The samples, where they are of this kind.

@@ -1,7 +1,7 @@
 """Settings of the evaluation stage."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -15,4 +15,11 @@ class EvaluationConfig:
     resamples: Annotated[int, Ge(100)] = 2000
     """Bootstrap resamples behind each interval."""
     confidence: Annotated[float, Gt(0.5), Lt(1.0)] = 0.95
-    """Share of resamples that an interval covers."""
+    """Share of such intervals that cover the truth."""
+    metrics: tuple[str, ...] = ()
+    """Figures of your own beside the built-in ones, each a "my_file:thing"."""
+    groups: tuple[str, ...] = ()
+    """Columns of the CSV, such as [site, sex], by whose values the figures are told apart."""
+    temperature: Literal["auto", "none"] = "auto"
+    """auto: evaluate fits on the validation part what confidences are divided by, where that part shows a need; none:
+    softmax as it is."""

@@ -1,111 +1,118 @@
-"""Figures of several labels an image. All are scikit-learn's, with 0 where nothing can be divided.
+"""Figures of several labels an image. All are scikit-learn's.
 
-Average precision and the area under the ROC curve of a label need images with it (and without it); where there are
-none they are missing, and the means leave the label out.
+Average precision and the area under the ROC curve of a label need images with it (and without it), precision images
+that were given it, recall images that have it; where there are none they are ``None``. Means of ranks leave such a
+label out; in means of precision, recall and F1 it counts 0, as in scikit-learn.
 """
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sightline.evaluation.design import IMAGES, Design
+from sightline.evaluation.intervals import ENDS, Interval, share_interval, undefined
 from sightline.evaluation.predictions import Predictions
-from sightline.evaluation.resample import Floats, bounded, drawn_images, interval
+from sightline.evaluation.ranks import Flags, Ranked, mean_of_known, ratio
+from sightline.evaluation.resample import Floats
 
-Flags = NDArray[np.bool_]
+__all__ = ["Ranked", "figures_of_labels", "jaccard"]
+
+_RANKS = dict.fromkeys(
+    ("macro_ap", "macro_auc", "weighted_ap", "weighted_auc"),
+    "no label has both images with it and images without it",
+)
+WHY = _RANKS | {
+    "micro_precision": "no image was given a label",
+    "micro_recall": "no image has a label",
+    "micro_f1": "no image has or was given a label",
+    "mcc": "no image, or every one, has or was given each label: there is nothing to correlate",
+}
+"""Why a figure is not defined, where that can be."""
 
 
 def figures_of_labels(
-    predictions: Predictions, *, resamples: int, confidence: float, seed: int, usual: Flags
+    predictions: Predictions, *, resamples: int, confidence: float, seed: int, usual: Flags, design: Design = IMAGES
 ) -> dict[str, Any]:
     """All figures as a JSON-ready dictionary.
 
     Args:
         predictions: what the model said of labels.
         resamples: bootstrap resamples behind each interval.
-        confidence: share of the resamples that an interval covers, 0-1.
+        confidence: share of such intervals that cover the truth, 0-1.
         seed: seed of the resampling.
         usual: ``[labels]``: the labels that the baseline always gives.
+        design: how the images are drawn again.
     """
-    true, given, images = predictions.targets > 0.5, predictions.given, len(predictions)
-    always = np.broadcast_to(usual, true.shape)
+    true, images = predictions.targets > 0.5, len(predictions)
     ranked = [Ranked(predictions.logits[:, place], true[:, place]) for place in range(true.shape[1])]
-    once = _figures(np.ones((1, images)), true, given, always, ranked)
-    pieces = [_figures(rows, true, given, always, ranked) for rows in drawn_images(images, resamples, seed)]
+    own = _Said(true, predictions.given, np.broadcast_to(usual, true.shape), ranked)
+    once = own.figures(np.ones((1, images)))
+    pieces = [own.figures(rows) for rows in design.weights(images, resamples, seed)]
     drawn = {name: np.concatenate([piece[name] for piece in pieces]) for name in once}
-    found = {name: interval(once[name][0], drawn[name], confidence) for name in once}
-    found["exact_match"] = bounded(found["exact_match"], images, confidence)
+    how = {"confidence": confidence, "freedom": design.freedom(images), "alone": float(design.units(images))}
+    found: dict[str, Interval] = {
+        name: share_interval(value, drawn[name], **how, ends=ENDS.get(name, (0.0, 1.0)))
+        if np.isfinite(value) else undefined(WHY[name])
+        for name, (value,) in once.items()
+    }  # fmt: skip
     baseline = {"labels": [name for name, on in zip(predictions.classes, usual, strict=True) if on]}
+    every = Ranked(predictions.logits.ravel(), true.ravel()).areas(np.ones((1, true.size)))
+    likely = predictions.probabilities
     return {
         "kind": "labels",
         "part": predictions.part,
         "n": images,
         "unlabelled": 0,
         **{name: value for name, value in found.items() if name != "baseline"},
-        "micro_ap": _finite(Ranked(predictions.logits.ravel(), true.ravel()).areas(np.ones((1, true.size)))[0][0]),
+        "micro_ap": _finite(every[0][0]),
+        "micro_auc": _finite(every[1][0]),
         "log_loss": float(np.logaddexp(0, np.where(true, -1, 1) * predictions.logits.astype(np.float64)).mean()),
+        "brier": float(((likely - true) ** 2).mean()),
         "threshold": predictions.threshold,
         "baseline": {**baseline, "jaccard": found["baseline"]},
         "confidence": confidence,
         "resamples": resamples,
+        "drawn": design.how,
         "classes": list(predictions.classes),
-        "per_class": _per_label(predictions, true, given, ranked),
+        "per_class": _per_label(predictions, own),
         "weights_sha256": predictions.weights_sha256,
     }
 
 
-class Ranked:
-    """Images in the order of their scores, the highest first; equal scores are one step.
+class _Said:
+    """What is true, what was given, and in which order: all that the figures need."""
 
-    Args:
-        scores: ``[images]``.
-        true: whether each has the label, ``[images]``.
-    """
+    def __init__(self, true: Flags, given: Flags, always: Flags, ranked: list[Ranked]):
+        self.true, self.given, self.ranked = true, given, ranked
+        self.three = [flags.astype(np.float64) for flags in (true & given, true, given)]
+        both = jaccard(true, given)
+        means = (both, (true == given).all(axis=1), (true != given).mean(axis=1), jaccard(true, always))
+        self.means = np.stack([np.asarray(mean, np.float64) for mean in means], axis=1)
 
-    def __init__(self, scores: NDArray[np.floating[Any]], true: Flags):
-        self.order = np.argsort(-scores, kind="stable")
-        self.true = true[self.order].astype(np.float64)
-        ranked = scores[self.order]
-        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-
-    def areas(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Average precision and area under the ROC curve ``[rows]`` for weights ``[rows, images]``; NaN: undefined."""
-        own = weights[:, self.order]
-        hits = np.cumsum(own * self.true, axis=1)[:, self.ends]
-        both = np.cumsum(own, axis=1)[:, self.ends]
-        start = np.zeros((len(own), 1))
-        more = np.diff(hits, axis=1, prepend=start)
-        precision = _ratio(hits, both)
-        misses = both - hits
-        beyond = np.diff(misses, axis=1, prepend=start)
-        before = np.concatenate([start, hits[:, :-1]], axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            average = (more * precision).sum(axis=1) / hits[:, -1]
-            area = (beyond * (hits + before) / 2).sum(axis=1) / (hits[:, -1] * misses[:, -1])
-        return average, area
+    def figures(self, weights: Floats) -> dict[str, Floats]:
+        """The headline figures of each row of weights ``[rows, images]``: ``[rows]`` each; NaN: not defined."""
+        hits, have, got = (weights @ flags for flags in self.three)
+        images = weights.sum(axis=1, keepdims=True)
+        means = (weights @ self.means / images).T
+        found = dict(zip(("jaccard", "exact_match", "hamming_loss", "baseline"), means, strict=True))
+        triples = {"precision": (hits, got), "recall": (hits, have), "f1": (2 * hits, have + got)}
+        for name, (part, whole) in triples.items():
+            each = np.nan_to_num(ratio(part, whole))
+            found[f"micro_{name}"] = ratio(part.sum(axis=1), whole.sum(axis=1))
+            found[f"macro_{name}"] = each.mean(axis=1)
+            found[f"weighted_{name}"] = np.nan_to_num(mean_of_known(each, have))
+        areas = [one.areas(weights) for one in self.ranked]
+        average, area = (np.stack(column, axis=1) for column in zip(*areas, strict=True))
+        average = np.where(np.isfinite(area), average, np.nan)
+        found |= {"macro_ap": mean_of_known(average), "macro_auc": mean_of_known(area)}
+        found |= {"weighted_ap": mean_of_known(average, have), "weighted_auc": mean_of_known(area, have)}
+        return found | {"mcc": mean_of_known(_mcc(hits, have, got, images))}
 
 
-def _figures(weights: Floats, true: Flags, given: Flags, always: Flags, ranked: list[Ranked]) -> dict[str, Floats]:
-    """The headline figures of each row of weights ``[rows, images]``: ``[rows]`` each."""
-    images = weights.sum(axis=1)
-    hits, have, got = (weights @ flags.astype(np.float64) for flags in (true & given, true, given))
-    areas = [one.areas(weights) for one in ranked]
-    average, area = (np.stack(column, axis=1) for column in zip(*areas, strict=True))
-    wrong = (true != given).mean(axis=1)
-    return {
-        "jaccard": weights @ jaccard(true, given) / images,
-        "exact_match": weights @ (true == given).all(axis=1) / images,
-        "hamming_loss": weights @ wrong / images,
-        "micro_precision": _ratio(hits.sum(axis=1), got.sum(axis=1)),
-        "micro_recall": _ratio(hits.sum(axis=1), have.sum(axis=1)),
-        "micro_f1": _ratio(2 * hits.sum(axis=1), (have + got).sum(axis=1)),
-        "macro_precision": _ratio(hits, got).mean(axis=1),
-        "macro_recall": _ratio(hits, have).mean(axis=1),
-        "macro_f1": _ratio(2 * hits, have + got).mean(axis=1),
-        "macro_ap": _mean_of_known(average),
-        "macro_auc": _mean_of_known(area),
-        "baseline": weights @ jaccard(true, always) / images,
-    }
+def _mcc(hits: Floats, have: Floats, got: Floats, images: Floats) -> Floats:
+    """Matthews correlation coefficient of each label; NaN where it is not defined."""
+    spread = have * (images - have) * got * (images - got)
+    return ratio(hits * images - have * got, np.sqrt(np.where(spread > 1e-9, spread, 0.0)))
 
 
 def jaccard(true: Flags, given: Flags) -> Floats:
@@ -114,29 +121,29 @@ def jaccard(true: Flags, given: Flags) -> Floats:
     return np.where(any_of > 0, (true & given).sum(axis=1) / np.maximum(any_of, 1), 1.0)
 
 
-def _per_label(predictions: Predictions, true: Flags, given: Flags, ranked: list[Ranked]) -> list[dict[str, Any]]:
-    hits, have, got = (true & given).sum(axis=0), true.sum(axis=0), given.sum(axis=0)
-    ones = np.ones((1, len(true)))
-    columns = (_ratio(hits, got), _ratio(hits, have), _ratio(2 * hits, have + got))
-    rows: list[dict[str, Any]] = []
+def _per_label(predictions: Predictions, own: _Said) -> list[dict[str, Any]]:
+    hits, have, got = (flags.sum(axis=0) for flags in own.three)
+    images = np.full((), float(len(predictions)))
+    columns = (ratio(hits, got), ratio(hits, have), ratio(2 * hits, have + got), _mcc(hits, have, got, images))
+    ones, rows = np.ones((1, len(predictions))), list[dict[str, Any]]()
     for place, name in enumerate(predictions.classes):
-        average, area = (_finite(value[0]) for value in ranked[place].areas(ones))
-        precision, recall, f1 = (float(column[place]) for column in columns)
+        average, area = (_finite(value[0]) for value in own.ranked[place].areas(ones))
+        precision, recall, f1, mcc = (_finite(column[place]) for column in columns)
         row = {"class": name, "precision": precision, "recall": recall, "f1": f1}
-        rows.append(row | {"average_precision": average, "roc_auc": area, "support": int(have[place])})
+        row |= {"average_precision": average, "roc_auc": area, "mcc": mcc, "support": int(have[place])}
+        rows.append(row | {"why": {key: _WHY_OF_LABEL[key] for key, value in row.items() if value is None}})
     return rows
 
 
-def _mean_of_known(values: Floats) -> Floats:
-    """Mean over the labels (columns) of which a figure is known; 0 where it is known of none."""
-    known = np.isfinite(values)
-    return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+_WHY_OF_LABEL = {
+    "precision": "no image was given this label",
+    "recall": "no image has this label",
+    "f1": "no image has or was given this label",
+    "average_precision": "no image has this label",
+    "roc_auc": "no image has this label, or all have it",
+    "mcc": "no image, or every one, has or was given this label",
+}
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """``part / whole``, and 0 where ``whole`` is 0."""
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)

@@ -44,6 +44,8 @@ class Predictions:
     """What the outputs mean where they are labels or numbers; ``None``: one class an image."""
     truths: NDArray[np.float32] | None = None
     """Of labels 0 or 1, of numbers each in its unit, ``[n, classes]``."""
+    temperature: float = 1.0
+    """What the logits of one class an image are divided by before they become probabilities."""
 
     def __post_init__(self) -> None:
         count, shape = len(self.labels), (len(self.labels), len(self.classes))
@@ -108,13 +110,13 @@ class Predictions:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Softmax (of labels the sigmoid) of the logits in double precision, ``[n, classes]``."""
-        return sigmoid(self.logits) if self.kind == "labels" else softmax(self.logits)
+        """Softmax of the logits over the temperature (of labels the sigmoid) in double precision, ``[n, classes]``."""
+        return sigmoid(self.logits) if self.kind == "labels" else softmax(self.logits / np.float64(self.temperature))
 
     @cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
         """Logarithm of the softmax, which stays finite where a probability underflows, ``[n, classes]``."""
-        return log_softmax(self.logits)
+        return log_softmax(self.logits / np.float64(self.temperature))
 
     @cached_property
     def predicted(self) -> NDArray[np.int32]:
@@ -126,6 +128,16 @@ class Predictions:
         """Probability of the predicted class for each image, 0-1."""
         return self.probabilities[np.arange(len(self)), self.predicted]
 
+    def take(self, places: NDArray[np.integer[Any]]) -> "Predictions":
+        """The predictions at these places, in this order."""
+        return dataclasses.replace(
+            self,
+            paths=self.paths.take(places),
+            labels=self.labels[places],
+            logits=self.logits[places],
+            truths=None if self.truths is None else self.truths[places],
+        )
+
     def save(self, path: str | Path) -> None:
         """Write one ``.npz`` of plain arrays (no pickle in it), whole or not at all.
 
@@ -134,6 +146,8 @@ class Predictions:
         """
         words: dict[str, Any] = {word: getattr(self, word) for word in _WORDS}
         more: dict[str, Any] = {}
+        if self.temperature != 1.0:
+            words["temperature"] = self.temperature
         if self.outputs is not None:
             words["outputs"] = self.outputs.as_dict()
             more["truths"] = self.targets.astype(np.float32)
@@ -162,6 +176,7 @@ class Predictions:
                 columns: dict[str, NDArray[Any]] = {name: stored[name] for name in _COLUMNS}
                 about = json.loads(columns["about"].tobytes())
                 words: dict[str, Any] = {word: about[word] for word in _WORDS}
+                words["temperature"] = about.get("temperature", 1.0)
                 if "outputs" in about:
                     words |= {"outputs": Outputs.from_dict(about["outputs"]), "truths": stored["truths"]}
         except FileNotFoundError as error:
@@ -182,14 +197,14 @@ class Predictions:
         )
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Logarithm of the softmax of each row in double precision, ``[n, classes]``."""
     values = logits.astype(np.float64)
     shifted = values - values.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Softmax of each row in double precision, ``[n, classes]``."""
     return np.exp(log_softmax(logits))
 

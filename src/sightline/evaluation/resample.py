@@ -35,11 +35,3 @@ def interval(value: NDArray[np.float64] | float, drawn: Floats, confidence: floa
     known = known if len(known) else np.asarray([value], np.float64)
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-def bounded(found: dict[str, float], images: int, confidence: float) -> dict[str, float]:
-    """A bootstrap of equal outcomes has no width; the exact one-sided binomial bound says what so many images show."""
-    edge = (1 - confidence) ** (1 / images)
-    if found["value"] == 1.0:
-        return found | {"low": edge}
-    return found | {"high": 1 - edge} if found["value"] == 0.0 else found

@@ -85,7 +85,8 @@ def _preparation(contract: Mapping[str, Any]) -> str:
 def _figures(metrics: Mapping[str, Any]) -> str:
     rows: list[str] = []
     for name, figure in metrics.items():
-        if isinstance(figure, Mapping) and {"value", "low", "high"} <= set(figure):
+        whole = isinstance(figure, Mapping) and all(figure.get(key) is not None for key in ("value", "low", "high"))
+        if whole:
             rows.append(f"| {_plain(name)} | {figure['value']:.4f} | {figure['low']:.4f} to {figure['high']:.4f} |")
     if not rows:
         return "No figures were given with this bundle: it has not been measured on a test part."
@@ -131,7 +132,7 @@ def _limits(document: Mapping[str, Any]) -> str:
     first, last = {
         "class": (
             f"It answers with one of its {count} labels whatever the picture shows.",
-            "The probabilities come straight from softmax; how far to trust them is not part of the figures.",
+            _trust(document["contract"].get("temperature")),
         ),
         "labels": (
             f"It knows its {count} labels and no others; a label is given from a probability of "
@@ -150,6 +151,16 @@ def _limits(document: Mapping[str, Any]) -> str:
     if part == "train":
         same = "It was measured on the images it was trained on alone: how it does on others is not known."
     return f"- {first}\n- {same}\n- {last}"
+
+
+def _trust(temperature: float | None) -> str:
+    """How far the probabilities can be trusted."""
+    if temperature is None:
+        return "The probabilities come straight from softmax; nothing showed that they need a correction."
+    return (
+        f"The probabilities are the softmax of the logits divided by {temperature:.4g}, which was fitted on validation "
+        "images so that they mean what they say on pictures like those."
+    )
 
 
 def _origin(document: Mapping[str, Any]) -> str:

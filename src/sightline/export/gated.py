@@ -58,7 +58,8 @@ def export_bundle(
         path = Path(folder) / MODEL
         export_onnx(model, contract, path, weights_sha256=checksum)
         candidate = Session(path.read_bytes(), MODEL)
-        parity = check_parity(_reference(model, contract), candidate, validation, config, contract.outputs)
+        reference = _reference(model, contract)
+        parity = check_parity(reference, candidate, validation, config, contract.outputs, contract.temperature)
         return write_bundle(
             out,
             onnx=path,

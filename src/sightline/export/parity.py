@@ -59,11 +59,13 @@ class Parity:
     """Smallest ``agreement`` that passes."""
     worst: tuple[tuple[str, float], ...]
     """The images with the largest difference of a logit or number, and that difference."""
+    temperature: float = 1.0
+    """What the logits are divided by before they become probabilities."""
 
     @property
     def probability_budget(self) -> float:
         """Largest ``probability_error`` that passes: softmax at most halves the largest difference of its inputs."""
-        return self.tolerance * self.logit_scale / 2 + _ROUNDING
+        return self.tolerance * self.logit_scale / self.temperature / 2 + _ROUNDING
 
     @property
     def misses(self) -> list[str]:
@@ -129,11 +131,13 @@ def check_parity(
     samples: Iterable[Sample],
     config: ExportConfig,
     outputs: Outputs | None = None,
+    temperature: float = 1.0,
 ) -> Parity:
     """Run both sides on the first ``config.images`` samples, in batches of 1, 2, 5 and 17 in turn.
 
     Give the samples in an order in which the first ones stand for all; one that is sorted by class does not.
-    ``outputs`` says what the outputs mean where they are labels or numbers.
+    ``outputs`` says what the outputs mean where they are labels or numbers. ``temperature`` is what the
+    logits are divided by before they become probabilities.
 
     Raises:
         ExportError: there is no image to compare, or an output has the wrong shape.
@@ -160,21 +164,21 @@ def check_parity(
     wanted, got = wanted.astype(np.float64), got.astype(np.float64)
     if outputs is not None and outputs.kind == "numbers":
         wanted, got = ((values - np.asarray(outputs.mean)) / np.asarray(outputs.std) for values in (wanted, got))
-    return _measured(paths, wanted, got, probabilities, _Answers(outputs, truths, config))
+    return _measured(paths, wanted, got, probabilities, _Answers(outputs, truths, config, temperature))
 
 
 class _Answers:
     """What both sides' outputs mean, and what is true."""
 
-    def __init__(self, outputs: Outputs | None, truths: NDArray[Any], config: ExportConfig):
-        self.outputs, self.truths, self.config = outputs, truths, config
+    def __init__(self, outputs: Outputs | None, truths: NDArray[Any], config: ExportConfig, temperature: float):
+        self.outputs, self.truths, self.config, self.temperature = outputs, truths, config, temperature
         self.kind: Kind = "class" if outputs is None else outputs.kind
 
     def likely(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of the model's logits."""
         if self.kind == "labels":
             return np.exp(-np.logaddexp(0.0, -logits))
-        powers = np.exp(logits - logits.max(1, keepdims=True))
+        powers = np.exp((logits - logits.max(1, keepdims=True)) / self.temperature)
         return powers / powers.sum(1, keepdims=True)
 
     def told(self, wanted: NDArray[np.float64], probabilities: Logits) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -216,6 +220,7 @@ def _measured(
         tolerance=config.tolerance,
         least_agreement=config.agreement,
         worst=tuple((paths[row], float(errors[row])) for row in worst),
+        temperature=answers.temperature,
     )
 
 

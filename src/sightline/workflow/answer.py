@@ -57,7 +57,7 @@ class Prediction:
 def answer_of(image_id: str, outputs: NDArray[np.float32], contract: Contract) -> Prediction:
     """What a model's outputs ``[classes]`` for an image mean."""
     if contract.outputs is None:
-        scores = softmax(outputs[None])[0]
+        scores = softmax(outputs[None] / np.float64(contract.temperature))[0]
         best = int(scores.argmax())
         return Prediction(image_id, contract.classes[best], float(scores[best]))
     if contract.outputs.kind == "labels":

@@ -24,8 +24,9 @@ from sightline.model.build import preferred_input
 from sightline.run import Run
 from sightline.task.classification import Classification
 from sightline.workflow.environment import usable_device
-from sightline.workflow.evaluate import foreign, predicted
+from sightline.workflow.evaluate import foreign
 from sightline.workflow.network import build_model
+from sightline.workflow.predictions import predicted
 from sightline.workflow.say import Say
 from sightline.workflow.source import decoders
 from sightline.workflow.trained import open_trained

@@ -1,7 +1,9 @@
 """Evaluate a run: predictions stored once, figures with intervals measured on them."""
 
+import dataclasses
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,19 @@ from numpy.typing import NDArray
 from sightline.config_file import load_resolved
 from sightline.data.contract import Contract
 from sightline.data.formats.members import SUFFIXES
-from sightline.data.loader import Pieces, evaluation_pieces, load
 from sightline.data.read import TABLES, read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.split import apply_split, refuse_changes, refuse_stated_changes
-from sightline.data.transforms import Evaluation
 from sightline.errors import ConfigError, DataError, SplitError, shortened
-from sightline.evaluation.metrics import measure
-from sightline.evaluation.predict import logits_of
+from sightline.evaluation.flat import write_flat
 from sightline.evaluation.predictions import Predictions
 from sightline.files import write_json
 from sightline.run import Run
 from sightline.workflow.baseline import baselines_of
+from sightline.workflow.calibrate import design_of, settled_temperature
+from sightline.workflow.figures import figures_of
+from sightline.workflow.predictions import predicted
 from sightline.workflow.say import Say
-from sightline.workflow.source import decoders, is_kept
 from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, open_trained
 
@@ -35,12 +36,13 @@ def evaluate_run(
     data: str | Path | None = None,
     part: str | None = None,
     checkpoint: str = "best",
+    by: Sequence[str] = (),
     say: Say | None = None,
 ) -> dict[str, Any]:
     """Measure a trained run.
 
-    The predictions go to ``RUN/predictions/NAME.npz`` and the figures beside them, where NAME is the part, or
-    ``data-…`` for another data set.
+    The predictions go to ``RUN/predictions/NAME.npz`` and the figures beside them, as JSON and as CSV, where NAME is
+    the part, or ``data-…`` for another data set.
 
     Args:
         run: the run folder.
@@ -48,6 +50,8 @@ def evaluate_run(
         part: train, val or test; where missing, test (or val where the run has no test part, or train where it has
             neither); of another data set, all.
         checkpoint: ``best``, ``last`` or a checkpoint file.
+        by: columns of the CSV by whose values the figures are told apart; of the run's own data beside those of
+            ``evaluation.groups``.
         say: where notes go.
 
     Returns:
@@ -61,59 +65,32 @@ def evaluate_run(
     say = say or Say(quiet=True)
     here = Run.open(run)
     model = open_trained(here, checkpoint)
-    own = run_samples(here)
+    columns = tuple(dict.fromkeys([*model.config.evaluation.groups, *by]))
+    own = run_samples(here, columns if data is None else ())
     samples, name = own, ""
     if data is not None:
         data = Path(data)
-        samples = foreign(read(data, wanted=wanted_by(model.config)), model, data)
+        wanted = dataclasses.replace(wanted_by(model.config), by=tuple(by))
+        samples = foreign(read(data, wanted=wanted), model, data)
         name = _name_of(here, data, str(samples.root))
     indices, name = _chosen(samples, part, name)
     if data is None:
         refuse_changes(samples, here.split, indices)
     else:
         refuse_stated_changes(samples, indices)
+    model = settled_temperature(model, own, say)
     say.note(f"evaluating {len(indices)} images with {model.checkpoint}")
     if name == "train":
         say.note("warning: the model was trained on these images, and its figures on them flatter it")
     predictions = predicted(model, samples, indices, name, str(samples.root))
     predictions.save(here.predictions(name))
-    config = model.config.evaluation
-    figures = measure(
-        predictions,
-        resamples=config.resamples,
-        confidence=config.confidence,
-        seed=model.config.seed,
-        train_counts=own.counts(own.part("train")),
-        train_images=len(own.part("train")),
-    )
+    design = design_of(model, samples, indices, own=data is None)
+    figures = figures_of(model, own, predictions, samples.take(indices), design, say)
     if data is None and name != "train":
         figures["baselines"] = baselines_of(model, samples, indices, predictions, say)
     write_json(here.figures(name), figures)
+    write_flat(figures, here.figures(name).with_suffix(".csv"))
     return figures
-
-
-def predicted(model: TrainedModel, samples: Samples, indices: NDArray[np.int64], name: str, source: str) -> Predictions:
-    """The model's logits (of numbers: values in their units) for these samples, in their order."""
-    config, outputs = model.config, model.contract.outputs
-    dataset = Pieces(samples, Evaluation(model.contract), config.seed)
-    # Workers that were settled for kept pixels say nothing about decoding.
-    most = decoders(samples, len(indices))
-    workers = most if is_kept(config) else min(most, int(config.data.workers))
-    batches = load(dataset, evaluation_pieces(indices, config.evaluation.batch_size), workers)
-    found = [logits for _, logits in logits_of(model.module, model.task, batches, model.device, model.layout)]
-    logits = np.concatenate(found) if found else np.zeros((0, len(samples.classes)), np.float32)
-    return Predictions(
-        paths=samples.paths.take(indices),
-        labels=samples.labels[indices],
-        logits=outputs.values(logits) if outputs is not None and outputs.kind == "numbers" else logits,
-        outputs=outputs,
-        truths=None if samples.targets is None else samples.targets[indices],
-        classes=model.contract.classes,
-        contract_hash=model.contract.hash,
-        weights_sha256=model.weights_sha256,
-        part=name,
-        source=source,
-    )
 
 
 def headline_part(samples: Samples) -> str:
@@ -121,11 +98,12 @@ def headline_part(samples: Samples) -> str:
     return next((part for part in ("test", "val") if len(samples.part(part))), "train")
 
 
-def run_samples(run: Run) -> Samples:
-    """The run's own samples, in the order and the parts of its split."""
+def run_samples(run: Run, by: Sequence[str] = ()) -> Samples:
+    """The run's own samples, in the order and the parts of its split; with these columns of its table."""
     whole = load_resolved(run.config)
     config = whole.data
-    samples = read(config.path, config.reader, config.root, wanted_by(whole))
+    wanted = dataclasses.replace(wanted_by(whole), by=tuple(by))
+    samples = read(config.path, config.reader, config.root, wanted)
     return apply_split(samples, run.split, Contract.load(run.contract).classes)
 
 

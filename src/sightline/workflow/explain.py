@@ -111,7 +111,7 @@ def _explained(model: TrainedModel, items: Iterator[Any], asked: str | None, out
         outputs, maps, layer = maps_for(model, pixels, one)
         for item, image, output, heat in zip(chunk, pixels, outputs, maps, strict=True):
             about = asked or names[int(output.argmax())]
-            answer = answer_of(item.image_id, output, model.contract)
+            answer = answer_of(item.image_id, output, model.answering)
             picture = None if out is None else out / _file_name(item.image_id, used)
             if picture is not None:
                 told = f"{answer.label} {answer.confidence:.2f}" if answer.kind == "class" else answer.told

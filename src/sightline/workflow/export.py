@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from sightline.export.gated import export_bundle
 from sightline.export.parity import Sample
 from sightline.files import sha256_of
 from sightline.run import Run
+from sightline.workflow.calibrate import settled_temperature
 from sightline.workflow.evaluate import evaluate_run, headline_part, run_samples
+from sightline.workflow.figures import AT_LENGTH
 from sightline.workflow.say import Say
 from sightline.workflow.trained import TrainedModel, open_trained
 from sightline.workflow.wishes import Settings, words_of
@@ -49,13 +52,14 @@ def export_run(
     here = Run.open(run)
     model = open_trained(here, checkpoint)
     samples = run_samples(here)
-    info = here.info()
+    figures = _figures(here, samples, model, checkpoint, say)
+    model, info = settled_temperature(model, samples, say), here.info()
     return export_bundle(
         model.module,
-        model.contract,
+        model.answering,
         validation=_validation(model, samples),
         out=Path(out or here.folder / "bundle"),
-        metrics=_figures(here, samples, model, checkpoint, say),
+        metrics={key: value for key, value in figures.items() if key not in AT_LENGTH},
         provenance={
             "run": here.folder.name,
             "checkpoint": model.checkpoint,
@@ -89,7 +93,7 @@ def _validation(model: TrainedModel, samples: Samples) -> Iterator[Sample]:
         yield samples.paths[place], np.ascontiguousarray(pixels), samples.targets_of(np.asarray([place]))[0]
 
 
-def _figures(run: Run, samples: Samples, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, object]:
+def _figures(run: Run, samples: Samples, model: TrainedModel, checkpoint: str, say: Say) -> dict[str, Any]:
     """The figures of this checkpoint on the part that ``evaluate`` takes, measured now if they are not there."""
     figures = run.read_figures(headline_part(samples))
     if figures is not None and figures.get("weights_sha256") == model.weights_sha256:

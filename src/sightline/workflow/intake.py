@@ -98,7 +98,8 @@ def read_data(whole: RunConfig) -> tuple[Samples, dict[str, Any]]:
         ConfigError: ``data.max_pixels`` has no effect on this data.
     """
     config = whole.data
-    samples = read(config.path, config.reader, config.root, wanted_by(whole))
+    wanted = dataclasses.replace(wanted_by(whole), by=whole.evaluation.groups)
+    samples = read(config.path, config.reader, config.root, wanted)
     _refuse_empty_labels(samples)
     if samples.pixels is not None and config.max_pixels != DataConfig().max_pixels:
         raise ConfigError(

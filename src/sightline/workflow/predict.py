@@ -101,7 +101,7 @@ def draw_predictions(
 
 
 def _answers(model: TrainedModel, items: Iterator[Item]) -> Iterator[Prediction]:
-    size = model.config.evaluation.batch_size
+    size, contract = model.config.evaluation.batch_size, model.answering
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         while chunk := list(itertools.islice(items, size)):
             read = list(pool.map(lambda item: seen(model, item), chunk))
@@ -110,9 +110,9 @@ def _answers(model: TrainedModel, items: Iterator[Item]) -> Iterator[Prediction]
             for item, image in zip(chunk, read, strict=True):
                 if isinstance(image, ImageError):
                     why = image.what if image.got is None else f"{image.what}: {image.got}"
-                    yield no_answer(item.image_id, why, model.contract)
+                    yield no_answer(item.image_id, why, contract)
                 else:
-                    yield answer_of(item.image_id, next(outputs), model.contract)
+                    yield answer_of(item.image_id, next(outputs), contract)
 
 
 def _outputs(model: TrainedModel, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """From settings to everything that is fixed before the first step, written into the run."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,12 @@ from sightline.data.config import is_own
 from sightline.data.contract import Contract
 from sightline.data.derive import derive_contract
 from sightline.data.read import read
-from sightline.data.samples import Samples
+from sightline.data.samples import PARTS, Samples
 from sightline.data.scan import Scan
-from sightline.data.split import apply_split, read_split, refuse_changes, write_split
+from sightline.data.split import apply_split, parts_to_make, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
 from sightline.data.transforms import active_steps, make_transform
+from sightline.evaluation.own_metrics import load_metrics
 from sightline.findings import Finding
 from sightline.model.build import Built, preferred_input
 from sightline.run import Run
@@ -157,7 +159,7 @@ def prepare(run: Run, config: RunConfig, origins: dict[str, str], say: Say) -> P
         parameters=sum(parameter.numel() for parameter in built.module.parameters()),
         contract=contract.hash,
         balance=balanced.account,
-        **view.taken.noted(),
+        **_noted(view),
     )
     dump(settling.config, settling.origins, run.config)
     run.note(state="prepared", own_files=fingerprints(settling.config))
@@ -209,7 +211,15 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     make_loss(config.train.loss, None, kind_of(config.task.name))
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
+    load_metrics(config.evaluation.metrics)
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
+
+
+def _noted(view: View) -> dict[str, Any]:
+    """What a run keeps of its data; ``parts_made`` are those that the split made, and not the data set."""
+    data = view.settling.config.data
+    made = sorted(parts_to_make(view.taken.samples, data.val, data.test))
+    return view.taken.noted() | {"parts_made": [PARTS[part] for part in made]}
 
 
 def _counted(samples: Samples) -> str:

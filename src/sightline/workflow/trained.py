@@ -39,6 +39,13 @@ class TrainedModel:
     """File and step of the checkpoint."""
     weights_sha256: str
     """Fingerprint of the network's weights."""
+    temperature: float = 1.0
+    """What its logits are divided by before they become probabilities, where it was fitted for these weights."""
+
+    @property
+    def answering(self) -> Contract:
+        """The contract with the temperature: what predictions, and files that are exported, go by."""
+        return dataclasses.replace(self.contract, temperature=self.temperature)
 
 
 def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedModel:
@@ -71,7 +78,9 @@ def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedMode
         compute_with(min(config.train.threads, torch.get_num_threads()), "fp32")
     digest = weights_sha256(built.module.state_dict())
     module, device = _placed(built.module, config, layout)
-    return TrainedModel(run, config, contract, judging_task(config, contract), module, device, layout, name, digest)
+    known = run.read_temperatures().get(digest, {}) if config.evaluation.temperature == "auto" else {}
+    task, warmth = judging_task(config, contract), float(known.get("temperature", 1.0))
+    return TrainedModel(run, config, contract, task, module, device, layout, name, digest, warmth)
 
 
 def require_fit(

@@ -10,7 +10,9 @@ from sightline.workflow.say import Say
 
 def fingerprints(config: RunConfig) -> dict[str, str]:
     """The SHA-256 of each user's file that a setting names, by its path; files that those import are not looked at."""
-    named = [value for value in flat(config).values() if isinstance(value, str) and plug.is_plug(value)]
+    values = flat(config).values()
+    each = (one for value in values for one in (value if isinstance(value, tuple | list) else (value,)))
+    named = [one for one in each if isinstance(one, str) and plug.is_plug(one)]
     files = {file for value in named if (file := plug.source_file(value)) is not None}
     return {str(file): sha256_of(file) for file in sorted(files)}
 

@@ -16,9 +16,9 @@ from sightline.data.formats.columns import Columns
 from sightline.data.formats.folders import top_folder
 from sightline.data.formats.moments import Moments
 from sightline.data.formats.parts import PART_WORDS, part_of, require_same_classes, require_two_classes
-from sightline.data.formats.table_header import header_of
+from sightline.data.formats.table_header import by_key, header_of
 from sightline.data.formats.target_columns import TargetColumns
-from sightline.data.samples import PARTS, UNASSIGNED, Samples
+from sightline.data.samples import PARTS, UNASSIGNED, Column, Samples
 from sightline.data.wanted import ONE_CLASS, Wanted
 from sightline.errors import DataError, shortened
 
@@ -59,6 +59,7 @@ class _Rows:
         self.columns, self.lines = Columns(), array("i")
         self.classes, self.groups = dict[str, int](), dict[str, int]()
         self.group, self.weight = array("i"), array("f")
+        self.more = {name: (dict[str, int](), array("i")) for name in wanted.by}
         self.moments, self.checksums = Moments(), bytearray()
         self.faults: dict[str, list[str]] = {}
         self.missing: list[str] = []
@@ -100,6 +101,8 @@ class _Rows:
             self.weight.append(_weight(row["weight"]))
             if math.isnan(self.weight[-1]):
                 self.fault("weight is no number from 0 up", line, row["weight"])
+        for name, (places, codes) in self.more.items():
+            codes.append(places.setdefault(row[by_key(name)], len(places)))
         if "time" in row:
             self.moments.add(row["time"])
         if "sha256" in row:
@@ -162,8 +165,10 @@ class _Rows:
             group_names=group_names,
             weights=np.frombuffer(self.weight, np.float32) if "weight" in self.found else None,
             times=self.moments.column() if "time" in self.found else None,
+            columns={name: Column(*_by_name(places, np.frombuffer(codes, np.int32)))
+                     for name, (places, codes) in self.more.items()},
             checksums=np.frombuffer(self.checksums, np.uint8).reshape(-1, 32) if "sha256" in self.found else None,
-        )
+        )  # fmt: skip
 
     def with_classes(self, plain: Samples) -> Samples:
         """The samples with their classes in the order of their names.

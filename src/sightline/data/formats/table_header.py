@@ -51,7 +51,18 @@ def header_of(line: str, path: Path, wanted: Wanted) -> tuple[str, dict[str, int
                 allowed=() if own else COLUMNS[needed],
                 hint=did_you_mean(own, names) if own else "name the columns in the first line",
             )
+    absent = [name for name in wanted.by if by_key(name) not in found]
+    if absent:
+        raise DataError(
+            f"{path.name} has no column '{absent[0]}'", where=f"{path}, evaluation.groups",
+            got=f"columns {', '.join(names)}", hint=did_you_mean(absent[0], names),
+        )  # fmt: skip
     return delimiter, found, names
+
+
+def by_key(column: str) -> str:
+    """How the rows name a column that tells samples apart, whatever else it may be."""
+    return f"by {column.strip().lower()}"
 
 
 def _fields(line: str, wanted: Wanted) -> tuple[str, dict[str, int], list[str]]:
@@ -70,6 +81,9 @@ def _fields(line: str, wanted: Wanted) -> tuple[str, dict[str, int], list[str]]:
                if name.strip().lower() in names}  # fmt: skip
         # A column that is learnt is nothing else: the weight of an animal is not that of its picture.
         found = {key: place for key, place in found.items() if place not in own.values()} | own
+        found |= {
+            by_key(name): names.index(name.strip().lower()) for name in wanted.by if name.strip().lower() in names
+        }
         if (len(found), len(names)) > (len(best[1]), len(best[2])):
             best = (delimiter, found, names)
     return best

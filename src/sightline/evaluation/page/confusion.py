@@ -54,8 +54,8 @@ def class_section(figures: dict[str, Any]) -> str:
 
 def _class_row(row: dict[str, Any]) -> str:
     def cell(key: str) -> str:
-        share = float(row[key])
-        shown = percent(share) if row["support"] else "–"
+        share = float(row[key] or 0)
+        shown = percent(row[key])
         return (
             f'<td class="number meter" data-value="{share:.12g}"><svg viewBox="0 0 60 4" aria-hidden="true">'
             '<rect class="track" width="60" height="4"/>'

@@ -15,8 +15,10 @@ def name(value: object) -> str:
     return f"<bdi>{text(value)}</bdi>"
 
 
-def percent(value: float, digits: int = 1) -> str:
-    """A share as a percentage. Rounding never makes 100 % of what is less, nor 0 % of what is more."""
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage. Rounding never makes 100 % of what is less, nor 0 % of what is more; a dash for none."""
+    if value is None:
+        return "–"
     if value in (0, 1):
         return f"{value:.0%}"
     shown = f"{value:.{digits}%}"

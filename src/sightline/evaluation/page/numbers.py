@@ -38,11 +38,15 @@ def number_headline(figures: dict[str, Any]) -> str:
 
 def number_pairs(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Term, value and note of each figure that everybody looks for."""
-    pairs = [
-        (title, f"{figures[key]['value']:.4g}", f"{figures[key]['low']:.4g} to {figures[key]['high']:.4g}")
-        for title, key in (("MAE", "mae"), ("RMSE", "rmse"), ("R²", "r2"))
-    ]
+    pairs = [(title, *_told(figures[key])) for title, key in (("MAE", "mae"), ("RMSE", "rmse"), ("R²", "r2"))]
     return [*pairs, ("Baseline", f"{figures['baseline']['mae']['value']:.4g}", "MAE of always the mean")]
+
+
+def _told(figure: dict[str, Any]) -> tuple[str, str]:
+    """A figure and its interval in words; a dash and the reason where it is not defined."""
+    if figure["value"] is None:
+        return "–", text(figure["why"])
+    return f"{figure['value']:.4g}", f"{figure['low']:.4g} to {figure['high']:.4g}"
 
 
 def number_charts(predictions: Predictions | None) -> str:
@@ -83,7 +87,7 @@ def number_table(figures: dict[str, Any]) -> str:
     """MAE, RMSE, R² and the baseline of each number."""
     rows = [
         [
-            name(row["target"]), text(row["unit"]), *(f"{row[key]['value']:.4g}" for key in ("mae", "rmse", "r2")),
+            name(row["target"]), text(row["unit"]), *(_told(row[key])[0] for key in ("mae", "rmse", "r2")),
             f"{row['baseline_mae']['value']:.4g}",
         ]
         for row in figures["per_target"]

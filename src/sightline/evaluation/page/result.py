@@ -5,7 +5,7 @@ from typing import Any
 
 from sightline.evaluation.page.markup import count, missing, name, percent, text
 
-Interval = dict[str, float]
+Interval = dict[str, Any]
 
 
 def headline(figures: dict[str, Any]) -> str:
@@ -57,6 +57,8 @@ PART_WORDS = {"val": "validation", "train": "training"}
 
 def span(value: Interval, digits: int = 1) -> str:
     """An interval as ``97.4% to 99.6%``; where all resamples agree there is none to show."""
+    if value["value"] is None or value["low"] is None:
+        return str(value.get("why", "no interval"))
     if value["low"] == value["high"]:
         return "no spread to measure"
     return f"{percent(value['low'], digits)} to {percent(value['high'], digits)}"

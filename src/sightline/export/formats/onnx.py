@@ -26,7 +26,8 @@ _MOST_BYTES = 2**31 - 1  # a protobuf message, and so a single ONNX file, cannot
 
 
 class Served(nn.Module):
-    """What the file computes: normalisation, the model, softmax; of labels the sigmoid, of numbers their units.
+    """What the file computes: normalisation, the model, softmax over the temperature; of labels the sigmoid, of numbers
+    their units.
 
     ``images`` is uint8 ``[batch, height, width, channels]``; the outputs are float32 ``[batch, classes]``.
     """
@@ -38,7 +39,7 @@ class Served(nn.Module):
 
     def __init__(self, model: nn.Module, contract: Contract):
         super().__init__()
-        self.model, self.kind = model, contract.kind
+        self.model, self.kind, self.temperature = model, contract.kind, float(contract.temperature)
         own = contract.outputs
         numbers = (own.mean, own.std) if own is not None and own.kind == "numbers" else ((), ())
         for name, values in zip(("middle", "spread"), numbers, strict=True):
@@ -52,7 +53,10 @@ class Served(nn.Module):
         logits = self.model((scaled - self.mean) / self.std)
         if self.kind == "numbers":
             return (logits * self.spread + self.middle,)
-        return torch.sigmoid(logits) if self.kind == "labels" else torch.softmax(logits, 1), logits
+        if self.kind == "labels":
+            return torch.sigmoid(logits), logits
+        sure = logits if self.temperature == 1.0 else logits / self.temperature
+        return torch.softmax(sure, 1), logits
 
 
 def served_copy(model: nn.Module, contract: Contract) -> Served:
