@@ -143,7 +143,7 @@ class Probes:
     def _norms(self, rows: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
         """L2 over all elements of each row's tensors ``[rows]``; of a row without any, NaN."""
         flat = [tensor for row in rows for tensor in row]
-        found = iter(torch._foreach_norm(flat) if flat else ())  # pyright: ignore[reportPrivateUsage]
+        found = iter(torch._foreach_norm(flat) if flat else ())  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         most = max([1, *map(len, rows)])
         padded: list[torch.Tensor] = []
         for row in rows:
