@@ -104,7 +104,7 @@ def curves_of(sums: NDArray[np.float64], tally: Tally) -> dict[str, NDArray[np.f
         return {}
     begin = _PLAIN + 3 * tally.by_class
     between = begin + len(tally.cells)
-    found = {"scores": sums[between:].reshape(2, tally.scored, THRESHOLDS)}
+    found: dict[str, NDArray[np.float64]] = {"scores": sums[between:].reshape(2, tally.scored, THRESHOLDS)}
     if tally.by_class:
         found["confusion"] = sums[begin:between].reshape(tally.by_class, tally.by_class)
     return found

@@ -4,7 +4,7 @@ import math
 
 from sightline.records import Record
 
-_UNTOLD = frozenset({"kind", "step", "images", "best"})
+_UNTOLD = frozenset({"kind", "step", "images", "best", "val_n"})
 
 
 def scalars(record: Record) -> dict[str, float]:

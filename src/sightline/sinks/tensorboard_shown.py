@@ -144,14 +144,14 @@ def show_graph(writer: Writer, nodes: Sequence[tuple[str, str, Sequence[str], Se
         writer: of the event files.
         nodes: name, operation, names of the inputs, shape of the output; names have their parts divided by slashes.
     """
-    from tensorboard.compat.proto.config_pb2 import RunMetadata  # noqa: PLC0415  slow to import
-    from tensorboard.compat.proto.graph_pb2 import GraphDef  # noqa: PLC0415
+    from tensorboard.compat.proto import config_pb2, graph_pb2  # noqa: PLC0415  slow to import
 
-    graph = GraphDef()
+    graph: Any = graph_pb2.GraphDef()  # pyright: ignore[reportAttributeAccessIssue]  made when it is imported
+    timing: Any = config_pb2.RunMetadata().step_stats  # pyright: ignore[reportAttributeAccessIssue]
     graph.versions.producer = 22
     for name, operation, inputs, shape in nodes:
         node = graph.node.add(name=name, op=operation, input=list(inputs))
         sizes = node.attr["_output_shapes"].list.shape.add()
         for size in shape:
             sizes.dim.add(size=size)
-    writer.file_writer.add_graph((graph, RunMetadata().step_stats))
+    writer.file_writer.add_graph((graph, timing))

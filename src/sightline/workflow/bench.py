@@ -100,8 +100,9 @@ def bench_run(run: str | Path, *, steps: int = STEPS, say: Say | None = None) ->
         never = job.plan.steps + 1
         job.plan = dataclasses.replace(job.plan, evaluate=never, save=never)
         job.evaluate = job.seen = None
+        steps = min(steps, max(1, job.plan.steps - WARM))
         say.note(f"measuring {steps} steps, in a folder that is removed")
-        return _measured(job, prepared, min(steps, max(1, job.plan.steps - WARM)), say)
+        return _measured(job, prepared, steps, say)
 
 
 def _measured(job: Job, prepared: Prepared, steps: int, say: Say) -> Bench:

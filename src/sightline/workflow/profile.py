@@ -1,5 +1,6 @@
 """Where the time and the memory of some steps go, as torch.profiler sees it."""
 
+import os
 import statistics
 from typing import Any
 
@@ -57,6 +58,7 @@ class Profile:
         on_gpu = self.job.plan.device.type == "cuda"
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
         self.profiler = profile(activities=activities, profile_memory=True, record_shapes=True, acc_events=True)
+        os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it says on stderr that there is no GPU
         self.profiler.start()
 
     def _end(self) -> None:
