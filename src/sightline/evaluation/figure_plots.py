@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -132,7 +132,7 @@ def _pr(axes: Axes, names: list[str], scores: Floats, true: NDArray[np.bool_]) -
     _legend(axes, names, "lower left")
 
 
-def _legend(axes: Axes, names: list[str], place: str) -> None:
+def _legend(axes: Axes, names: list[str], place: Literal["lower left", "lower right"]) -> None:
     if names:
         axes.legend(frameon=False, loc=place, fontsize=8)
 

@@ -94,7 +94,8 @@ class _Said:
         hits, have, got = (weights @ flags for flags in self.three)
         images = weights.sum(axis=1, keepdims=True)
         means = (weights @ self.means / images).T
-        found = dict(zip(("jaccard", "exact_match", "hamming_loss", "baseline"), means, strict=True))
+        names = ("jaccard", "exact_match", "hamming_loss", "baseline")
+        found: dict[str, Floats] = dict(zip(names, means, strict=True))
         triples = {"precision": (hits, got), "recall": (hits, have), "f1": (2 * hits, have + got)}
         for name, (part, whole) in triples.items():
             each = np.nan_to_num(ratio(part, whole))
