@@ -20,8 +20,9 @@ PART = "out-of-fold"
 def pooled(folds: Sequence[Predictions]) -> Predictions:
     """The predictions of all folds as one list, fold by fold.
 
-    Fingerprints of weights and preprocessing are those of all folds together. Of numbers the mean that a baseline
-    answers is the average of the folds'.
+    Logits are divided by the temperature of their fold, so that all mean the same. Fingerprints of weights and
+    preprocessing are those of all folds together. Of numbers the mean that a baseline answers is the average of the
+    folds'.
 
     Raises:
         DataError: an image was tested in two folds, or the folds know different classes.
@@ -40,7 +41,7 @@ def pooled(folds: Sequence[Predictions]) -> Predictions:
     return Predictions(
         paths=Names.of(paths),
         labels=np.concatenate([one.labels for one in folds]),
-        logits=np.concatenate([one.logits for one in folds]),
+        logits=np.concatenate([one.logits / np.float32(one.temperature) for one in folds]),
         truths=None if first.truths is None else np.concatenate([one.targets for one in folds]),
         outputs=outputs,
         classes=first.classes,

@@ -64,6 +64,8 @@ def combined(run: Run, models: Sequence[TrainedModel], contract: Contract, accou
         views=account["tta"],
     )
     config = load_resolved(run.config) if run.config.is_file() else first.config
+    digest = fingerprint([model.weights_sha256 for model in models], account)
+    known = run.read_temperatures().get(digest, {}) if config.evaluation.temperature == "auto" else {}
     return dataclasses.replace(
         first,
         run=run,
@@ -72,7 +74,8 @@ def combined(run: Run, models: Sequence[TrainedModel], contract: Contract, accou
         task=judging_task(config, contract),
         module=module.to(first.device).eval(),
         checkpoint=f"{len(models)} networks" if len(models) > 1 else "several views",
-        weights_sha256=fingerprint([model.weights_sha256 for model in models], account),
+        weights_sha256=digest,
+        temperature=float(known.get("temperature", 1.0)),  # its own: that of a member says nothing about the average
     )
 
 
