@@ -52,7 +52,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory, noise: Path) -> Path:
 
 def test_groups_are_told_apart_by_a_column_that_is_named(command: Command, sites: Path):
     done = command("evaluate", sites, "--by", "site")
-    assert done.code == 0 and "gap to the rest" in done.out
+    assert done.code == 0 and "gap to rest" in done.out
     assert "rome [north]" in done.out and "(empty)" in done.out
     missing = command("evaluate", sites, "--by", "town")
     assert missing.code == 1
