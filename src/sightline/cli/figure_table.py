@@ -143,12 +143,16 @@ def groups(figures: dict[str, Any]) -> list[Table]:
              number(row["gap"]["value"]), _span(row["gap"]), "yes" if row["gap"]["real"] else "", str(row["n"])]
             for row in rows if row["column"] == column
         ]  # fmt: skip
-        tables.append(_table((column, name, "interval", "gap to the rest", "interval", "real", "images"), cells))
+        tables.append(_table((column, name, "interval", "gap to rest", "interval", "real", "images"), cells))
     return tables
 
 
 def _span(figure: dict[str, Any]) -> str:
-    return "–" if figure["low"] is None else f"{number(figure['low'])} to {number(figure['high'])}"
+    """An interval, short enough for a table; what is large has four digits."""
+    if figure["low"] is None:
+        return "–"
+    low, high = (f"{figure[key]:.3f}" if abs(figure[key]) < 100 else f"{figure[key]:.4g}" for key in ("low", "high"))
+    return f"{low} to {high}"
 
 
 def weak(figures: dict[str, Any]) -> list[str]:
