@@ -16,7 +16,7 @@ class WatchConfig:
 
     every: Count | Literal["auto"] = "auto"
     """Optimizer steps between two looks at the layers, after those at steps 1, 2, 5, 10, 20, 50 and so on; 0: never;
-    auto: 100, and more where the run would have more than 500 looks."""
+    auto: 200, and more where the run would have more than 500 looks."""
     seen: Count | Literal["auto"] = "auto"
     """Training images that each evaluation also judges, without augmentation, always the same ones; 0: none; auto: as
     many as take about 1.5 % of the time between two evaluations, from 32 to 1024."""

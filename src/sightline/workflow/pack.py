@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sightline.config import RunConfig
 from sightline.config_file import resolve
 from sightline.data.cache import packed as packed_hashes
@@ -13,10 +15,12 @@ from sightline.data.pack import PACKERS, pack
 from sightline.data.samples import PARTS, Samples
 from sightline.errors import ConfigError
 from sightline.task.names import kind_of
+from sightline.workflow.balance import training_part
 from sightline.workflow.intake import take_in
 from sightline.workflow.prepare import settle_view
 from sightline.workflow.say import Say
 from sightline.workflow.source import training_form
+from sightline.workflow.watching import seen_part, settle_seen
 from sightline.workflow.wishes import Settings, loaded_from, refuse_unheeded
 
 CACHE = "cache"
@@ -90,12 +94,17 @@ def _keep(config: RunConfig, origins: dict[str, str], out: Path, say: Say) -> di
             hint="leave it out",
         )  # fmt: skip
     view = settle_view(resolve(config, {"data.cache": str(out)}), origins, say)
-    samples, hashes = view.samples, packed_hashes(view.facts.rows["sha256"])
-    forms = {"train": training_form(view.settling.config, view.contract), "val": Form(view.contract)}
+    samples, hashes, settling = view.samples, packed_hashes(view.facts.rows["sha256"]), view.settling
+    images = len(training_part(samples, settling.config))
+    settling.choose_training(images)
+    settle_seen(settling, samples, images)
+    judged = np.union1d(samples.part("val"), seen_part(samples, settling.config))
+    indices = {"train": samples.part("train"), "val": judged}
+    forms = {"train": training_form(settling.config, view.contract), "val": Form(view.contract)}
     for part, wanted in forms.items():
         with say.progress(f"decoding {part}") as progress:
             build_cache(
-                samples, view.contract, side=wanted.side, hashes=hashes, indices=samples.part(part),
+                samples, view.contract, side=wanted.side, hashes=hashes, indices=indices[part],
                 folder=out.absolute(), progress=progress,
             )  # fmt: skip
     files = [path for key in {form.key for form in forms.values()} for path in (out / key).glob("*.u8")]

@@ -24,8 +24,9 @@ from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
 from sightline.workflow.say import Say
 
-EVERY, MOST_LOOKS = 100, 500
-"""Steps between looks, which each take about as long as a step at most; and how many looks a run has."""
+EVERY, MOST_LOOKS = 200, 500
+"""Steps between looks, which each take as long as a step or less, with many small layers a little longer; and how many
+looks a run has."""
 SHARE, PASSES = 0.015, 3
 """Share of the time that judging training images may take; forward passes that a training step takes as long as."""
 LEAST, MOST = 32, 1024
@@ -50,21 +51,30 @@ def settle_watching(settling: Settling, module: nn.Module, samples: Data, images
     train, watch = settling.config.train, settling.config.watch
     clock = clock_of(train, images)
     if watch.every == "auto":
-        every, why = (
-            max(EVERY, -(-clock.total // MOST_LOOKS)),
-            f"a look takes less than a step; {clock.total} steps in all",
-        )
+        every = max(EVERY, -(-clock.total // MOST_LOOKS))
+        why = f"a look takes about as long as a step; {clock.total} steps in all"
         divided = train.distributed.kind in ("fsdp", "hybrid")
         settling.chose("watch.every", *((0, "a network in shards is not looked into") if divided else (every, why)))
+    settle_seen(settling, samples, images)
+    _refuse_unwatchable(module, samples, settling.config, clock.total)
+
+
+def settle_seen(settling: Settling, samples: Data, images: int) -> None:
+    """How many training images are judged at each evaluation, with the length of the training settled.
+
+    Args:
+        settling: the settings so far.
+        samples: all samples of the run.
+        images: in the training part.
+    """
+    train, watch = settling.config.train, settling.config.watch
+    clock = clock_of(train, images)
     if watch.seen == "auto":
         between = max(1, steps_of(train.evaluate, clock.per_epoch, clock.total)) * int(train.batch_size)
         count = min(images, max(LEAST, min(MOST, round(SHARE * PASSES * between))))
         reason = f"of {images} training images; about {between} are trained on between two evaluations"
-        choice = (
-            (count, reason) if len(samples.part("val")) else (0, "there is no validation part to compare them with")
-        )
-        settling.chose("watch.seen", *choice)
-    _refuse_unwatchable(module, samples, settling.config, clock.total)
+        none = "there is no validation part to compare them with"
+        settling.chose("watch.seen", *((count, reason) if len(samples.part("val")) else (0, none)))
 
 
 def seen_part(samples: Data, config: RunConfig) -> NDArray[np.int64]:
