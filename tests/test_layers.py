@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "testing": ANYTHING_BUT_CLI,
     "testing_loss": ANYTHING_BUT_CLI,
     "testing_metric": ANYTHING_BUT_CLI,
+    "testing_rule": ANYTHING_BUT_CLI,
     "cli": None,
     "__init__": ANYTHING_BUT_CLI,
     "__main__": None,

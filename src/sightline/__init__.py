@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sightline.run import Run as Run
     from sightline.workflow.check import check_data as check
     from sightline.workflow.compare import compare_runs as compare
+    from sightline.workflow.diagnose import diagnose_run as diagnose
     from sightline.workflow.ensemble import make_ensemble as ensemble
     from sightline.workflow.evaluate import evaluate_run as evaluate
     from sightline.workflow.explain import explain_run as explain
@@ -54,6 +55,7 @@ _HOMES = {
     "SightlineError": "errors",
     "check": "workflow.check:check_data",
     "compare": "workflow.compare:compare_runs",
+    "diagnose": "workflow.diagnose:diagnose_run",
     "ensemble": "workflow.ensemble:make_ensemble",
     "evaluate": "workflow.evaluate:evaluate_run",
     "explain": "workflow.explain:explain_run",
@@ -90,6 +92,7 @@ __all__ = [
     "SightlineError",
     "check",
     "compare",
+    "diagnose",
     "ensemble",
     "evaluate",
     "explain",

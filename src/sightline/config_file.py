@@ -103,18 +103,24 @@ def dump(config: RunConfig, origins: Mapping[str, str], path: Path) -> None:
         RunError: the file cannot be written.
     """
     lines = ["# Every setting of this run. Those without a comment are defaults."]
-    shown: list[str] = []
-    for key, value in flat(config).items():
+    lines += nested(flat(config), {key: f"from {origin}" for key, origin in origins.items()})
+    with whole_file(path, "w") as out:
+        out.write("\n".join(lines) + "\n")
+
+
+def nested(values: Mapping[str, Any], notes: Mapping[str, str]) -> list[str]:
+    """Settings by dotted path as lines of nested YAML, in their order, with comments on those that have one."""
+    lines, shown = list[str](), list[str]()
+    for key, value in values.items():
         *stages, name = key.split(".")
         for depth, stage in enumerate(stages):
             if shown[: depth + 1] != stages[: depth + 1]:
                 lines.append(f"{'  ' * depth}{stage}:")
                 shown = stages[: depth + 1]
         shown = stages
-        note = f"  # from {_one_line(origins[key])}" if key in origins else ""
+        note = f"  # {_one_line(notes[key])}" if key in notes else ""
         lines.append(f"{'  ' * len(stages)}{name}: {write_value(value)}{note}")
-    with whole_file(path, "w") as out:
-        out.write("\n".join(lines) + "\n")
+    return lines
 
 
 class _Reading:

@@ -23,6 +23,15 @@ def free_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if pages else 2 << 30
 
 
+def whole_memory() -> int:
+    """Bytes of memory that a process may fill at most: those of the machine, or fewer where its group has fewer."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if "SC_PHYS_PAGES" in os.sysconf_names else []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(int(Path(path).read_text()))
+    return min(sizes, default=0)
+
+
 @contextlib.contextmanager
 def alone() -> Generator[None]:
     """Keep matrix products to the thread that asks for them: ours are on every core already, and a pool below each of

@@ -9,6 +9,7 @@
     ├── contract.json        the preprocessing contract
     ├── temperatures.json    what makes confidences mean what they say, for each checkpoint that was evaluated
     ├── records.jsonl        what happened at each step, one JSON object a line
+    ├── findings.json        what was noticed about the training, and when
     ├── checkpoints/         index.json names the last, the best and their checksums
     ├── predictions/         PART.npz: logits and labels, measured as often as you like; PART.json: the figures
     ├── baseline.json        what the baseline of `evaluate` was made from
@@ -46,6 +47,7 @@ class Run:
         self.contract = folder / "contract.json"
         self.temperatures = folder / "temperatures.json"
         self.records = folder / "records.jsonl"
+        self.findings = folder / "findings.json"
         self.checkpoints = folder / "checkpoints"
         self.plots = folder / "plots"
         self.tensorboard = folder / "tensorboard"

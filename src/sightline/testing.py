@@ -24,8 +24,17 @@ from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
 from sightline.testing_loss import check_box_loss, check_loss
 from sightline.testing_metric import check_metric
+from sightline.testing_rule import check_rule
 
-__all__ = ["check_box_loss", "check_format", "check_loss", "check_metric", "check_model", "check_transform"]
+__all__ = [
+    "check_box_loss",
+    "check_format",
+    "check_loss",
+    "check_metric",
+    "check_model",
+    "check_rule",
+    "check_transform",
+]
 
 _COLUMNS = ("labels", "parts", "groups", "weights", "pixels", "rows")
 

@@ -31,6 +31,9 @@ class WatchConfig:
     """Images whose feature maps are drawn as PNG into RUN/maps: their paths, as in split.csv."""
     maps_at: tuple[Step, ...] = ()
     """After which steps they are drawn; none: after the last one."""
+    rules: tuple[str, ...] = ()
+    """Rules of your own that the diagnosis asks beside its own, while the training goes on and afterwards:
+    [my_rules.py:slow_steps]."""
 
 
 def is_span(text: str) -> bool:

@@ -12,6 +12,7 @@ import yaml
 from sightline.errors import RunError
 from sightline.evaluation.page.confusion import class_section, confusion_section
 from sightline.evaluation.page.dataset import data_section
+from sightline.evaluation.page.diagnosis import diagnosis_section
 from sightline.evaluation.page.labels import label_headline, label_pairs, label_table, wrong_labels
 from sightline.evaluation.page.markup import name, text
 from sightline.evaluation.page.mistakes import mistakes_section
@@ -58,6 +59,7 @@ def write_report(run: Run, picture: Picture, overlay: Overlay = lambda _path, _c
     classes = _classes(run, counts)
     settings = info.get("settings") or _flat(_yaml(run.config))
     parts += [
+        diagnosis_section(_noticed(run)),
         training_section(run.read_records(), _least_loss(settings, len(classes)), info.get("memory")),
         data_section(counts, classes, info.get("skipped") or [], _KNOWN[kind], images),
         settings_section(settings, info.get("origins")),
@@ -135,6 +137,11 @@ def _figures(run: Run) -> dict[str, Any] | None:
         if path.is_file():
             return _json(path)
     return None
+
+
+def _noticed(run: Run) -> list[dict[str, Any]] | None:
+    """What the diagnosis found; ``None``: it was never made."""
+    return _json(run.findings)["findings"] if run.findings.is_file() else None
 
 
 def _predictions(run: Run, figures: dict[str, Any] | None) -> Predictions | None:

@@ -11,6 +11,7 @@ from sightline.sinks.jsonl import JsonlSink
 from sightline.training.job import Job
 from sightline.workflow.board import Board
 from sightline.workflow.feed import Feed
+from sightline.workflow.live import live_diagnosis
 from sightline.workflow.maps import Maps
 from sightline.workflow.profile import Profile
 from sightline.workflow.say import Say
@@ -55,6 +56,7 @@ def sinks_of(job: Job, run: Run, feed: Feed, say: Say, size: int, stack: context
         sinks.append(Maps(job, prepared, run, board))
     if config.profile.steps is not None:
         sinks.append(Profile(config.profile.steps, job, run, say))
+    sinks.append(live_diagnosis(job, run, config, say))
     sinks.insert(1, ConsoleSink(say.console, job.plan.steps, job.state.step, job.task.figure))
     for sink in sinks[1:]:
         stack.callback(sink.close)

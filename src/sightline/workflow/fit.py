@@ -23,6 +23,7 @@ from sightline.training.usage import Usage, start_counting, usage_of
 from sightline.workflow.consumers import sinks_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job
+from sightline.workflow.live import conclude_diagnosis, failed
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
@@ -74,7 +75,7 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
         position = content["records"] if content else 0
         told: Record | None = None
         while not _trained(job, run, feed, say, stop, position, told):
-            position, told = _back(job, run)
+            position, told = _back(job, run, say)
         reason = stop.shared()
         whole_run = "finished" if job.state.step >= job.plan.steps else reason or "finished"
         ended = "patience" if job.state.enough else whole_run
@@ -125,7 +126,7 @@ def _trained(job: Job, run: Run, feed: Feed, say: Say, stop: Stop, position: int
     return False
 
 
-def _back(job: Job, run: Run) -> tuple[int, Record]:
+def _back(job: Job, run: Run, say: Say) -> tuple[int, Record]:
     """Put the job back to the last good checkpoint at a lower rate.
 
     Returns:
@@ -134,7 +135,12 @@ def _back(job: Job, run: Run) -> tuple[int, Record]:
     Raises:
         NonFiniteError: the settings say to stop, or it went back often enough.
     """
-    content = roll_back(job)
+    try:
+        content = roll_back(job)
+    except NonFiniteError as error:
+        if distributed.is_main():
+            failed(run, error, say)
+        raise
     told = job.state.rollbacks[-1]
     text = f"warning: {told['reason']}; back to step {told['to']}, on from there at {told['rate']:.3g} of the rate"
     if distributed.is_main():
@@ -235,6 +241,7 @@ def _conclude(run: Run, job: Job, digest: str, ended: str, usage: Usage | None, 
         best_weights_sha256=_best(run),
         **({"rollbacks": job.state.rollbacks} if job.state.rollbacks else {}),
     )
+    conclude_diagnosis(run, job, say)
 
 
 def _best(run: Run) -> str | None:

@@ -22,6 +22,7 @@ from sightline.data.scan import Scan
 from sightline.data.split import apply_split, parts_to_make, read_split, refuse_changes, write_split
 from sightline.data.stream import require_stream
 from sightline.data.transforms import active_steps, make_transform
+from sightline.diagnosis.diagnose import rules_with
 from sightline.evaluation.own_metrics import load_metrics
 from sightline.findings import Finding
 from sightline.model.build import Built, preferred_input
@@ -212,6 +213,7 @@ def _refuse_unknown_names(config: RunConfig) -> None:
     if isinstance(config.data.augment, str) and is_own(config.data.augment):
         plug.load(config.data.augment, "data.augment")
     load_metrics(config.evaluation.metrics)
+    rules_with(config.watch.rules)
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
 
 

@@ -116,7 +116,7 @@ def _sweep(run: Run, made: list[Path]) -> None:
         made: the folders around it that it made, the innermost first.
     """
     shutil.rmtree(run.tensorboard, ignore_errors=True)
-    for path in (run.config, run.info_file, run.split, run.contract, run.records, run.folder / ".lock"):
+    for path in (run.config, run.info_file, run.split, run.contract, run.records, run.findings, run.folder / ".lock"):
         path.unlink(missing_ok=True)
     for folder in (run.checkpoints, run.folder, *made):
         with contextlib.suppress(OSError):
