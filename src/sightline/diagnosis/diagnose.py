@@ -1,6 +1,7 @@
 """Every rule over a training, at its end or while it goes on."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sightline import plug
 from sightline.diagnosis.case import Case, Rule
@@ -54,7 +55,7 @@ def _asked(name: str, rule: Rule, case: Case) -> Finding | None:
     if name in RULES:
         return rule(case)
     try:
-        finding: object = rule(case)
+        finding: Any = rule(case)  # a user may have written anything
     except Exception as error:
         raise PlugError(
             f"the rule {name} failed", where="rule", got=f"{type(error).__name__}: {error}",
