@@ -23,11 +23,11 @@ _DEEPER = (
 EXPLAINED: dict[str, tuple[str, ...]] = {
     "not_learning": _DEEPER,
     "class_collapse": _DEEPER,
-    "underfitting": ("not_learning", "class_collapse", "label_noise", *_DEEPER),
+    "underfitting": ("not_learning", "class_collapse", "label_noise", "eager_stop", *_DEEPER),
     "never_predicted": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "below_baseline": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "label_noise": ("not_learning", "class_collapse", "below_baseline", *_DEEPER),
-    "plateau": ("not_learning", "class_collapse", *_DEEPER),
+    "plateau": ("not_learning", "class_collapse"),
     "lr_low": ("dead_relus", "vanishing_gradients", "saturated", "frozen"),
     "exploding_gradients": ("frozen",),
     "noisy_metric": ("underfitting", "not_learning", "class_collapse", "below_baseline", *_DEEPER),
