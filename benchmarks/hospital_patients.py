@@ -90,8 +90,8 @@ SICK = (
     ),
     _sick(
         "eager_stop",
-        "evaluated every 3 steps and stopped at the first that is no better",
-        settings={"train.evaluate": "3st", "train.patience": "3st", "train.epochs": 20, "train.lr": 0.0005},
+        "evaluated every 5 steps and stopped at the first that is no better",
+        settings={"train.evaluate": "5st", "train.patience": "5st", "train.epochs": 20, "train.lr": 0.0005},
     ),
     _sick("lr_high", "a learning rate of 1 with AdamW", settings={"train.lr": 1.0}, cured="val_accuracy"),
     _sick("lr_low", "a learning rate of 1e-6 with AdamW", settings={"train.lr": 1e-6}, cured="val_accuracy"),
