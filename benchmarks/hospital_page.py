@@ -35,7 +35,7 @@ def _sick(results: Results) -> list[str]:
         told = (
             f"{statistics.median(when):.0f} of {statistics.median(found['steps'] for found in runs):.0f}"
             if when
-            else ""
+            else "at the end"
         )
         lines.append(
             f"| [{rule}](diagnosis.md#{rule}) | {patient.disease} | {len(hits)} of {len(runs)} | {told} | "
@@ -112,7 +112,8 @@ Steps until a rule spoke are those after which it was told of while the run went
 end" is said of rules that need what is known only then. False alarms are counted over the healthy runs below, asked
 at every evaluation and at its end.
 
-A patient here shows that a rule works as meant on a clear case. It does not show how often it is right on photographs
+Rules were mended while the hospital was built; runs of before that were not all made again. A patient here shows that a
+rule works as meant on a clear case. It does not show how often it is right on photographs
 and large networks.
 
 ## One disease each

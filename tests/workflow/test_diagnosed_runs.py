@@ -14,6 +14,7 @@ from sightline.config_file import load_resolved
 from sightline.errors import ConfigError, NonFiniteError, PlugError, RunError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
+from sightline.workflow.facts import facts_of
 from sightline.workflow.remedies import apply_remedies
 from small_training import LOSS, content, settings, steps_of, train_small, write_pictures
 
@@ -115,6 +116,15 @@ def test_remedies_go_into_a_file_that_can_be_trained_with(sick: Path, copied: Pa
     assert "long_warmup" not in rules_of(tmp_path / "mended")
     config = load_resolved(tmp_path / "mended" / "config.yaml")
     assert config.train.batch_size == 7 and config.train.schedule.warmup == "5%"
+
+
+def test_the_best_baseline_of_an_evaluation_is_what_a_run_is_held_against(sick: Path, tmp_path: Path):
+    run = shutil.copytree(sick, tmp_path / "run")
+    figures = sightline.evaluate(run, part="val")
+    facts = facts_of(Run(run))
+    assert facts.baseline == max(one["value"] for one in figures["baselines"])
+    assert facts.baseline_name in {one["name"] for one in figures["baselines"]}
+    assert facts_of(Run(sick)).baseline is None
 
 
 def test_what_auto_chose_is_left_to_be_chosen_anew(sick: Path, tmp_path: Path):

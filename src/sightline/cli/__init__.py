@@ -12,8 +12,8 @@ from sightline.errors import SightlineError
 
 VERBS = (
     *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
-    *("train", "resume", "checkpoint", "replay", "diagnose", "soup", "ensemble", "bench"),
-    *("evaluate", "compare", "errors", "predict", "explain", "export", "report"),
+    *("train", "resume", "checkpoint", "replay", "diagnose", "soup", "ensemble", "bench", "evaluate", "compare"),
+    *("errors", "predict", "explain", "export", "report"),
 )
 """The verbs, in the order in which a model lives."""
 

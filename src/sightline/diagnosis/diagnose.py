@@ -23,11 +23,11 @@ _DEEPER = (
 EXPLAINED: dict[str, tuple[str, ...]] = {
     "not_learning": _DEEPER,
     "class_collapse": _DEEPER,
-    "underfitting": ("not_learning", "class_collapse", "label_noise", *_DEEPER),
+    "underfitting": ("not_learning", "class_collapse", "label_noise", "eager_stop", *_DEEPER),
     "never_predicted": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "below_baseline": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "label_noise": ("not_learning", "class_collapse", "below_baseline", *_DEEPER),
-    "plateau": ("not_learning", "class_collapse", *_DEEPER),
+    "plateau": ("not_learning", "class_collapse"),
     "lr_low": ("dead_relus", "vanishing_gradients", "saturated", "frozen"),
     "exploding_gradients": ("frozen",),
     "noisy_metric": ("underfitting", "not_learning", "class_collapse", "below_baseline", *_DEEPER),
@@ -55,7 +55,7 @@ def _asked(name: str, rule: Rule, case: Case) -> Finding | None:
     if name in RULES:
         return rule(case)
     try:
-        finding: Any = rule(case)
+        finding: Any = rule(case)  # a user may have written anything
     except Exception as error:
         raise PlugError(
             f"the rule {name} failed", where="rule", got=f"{type(error).__name__}: {error}",

@@ -15,6 +15,8 @@ last epochs of a healthy cosine move, and little beside what memorizing does (it
 RISEN_ERRORS = 0.5
 """The same in standard errors of the loss. Half of one: the same images are measured each time, and between late
 evaluations their losses hang together by 0.9 and more, so that a difference has half the error of either loss."""
+STOP_ERRORS = 2.0
+"""Standard errors of the validation loss within which an early stop has seen nothing become worse."""
 GAP = 0.3
 """Share of the validation loss that is missing on the training images: the rest of the rise may be the data's."""
 FEW = 5
@@ -171,7 +173,7 @@ def eager_stop(case: Case) -> Finding | None:
     worse = float(evals.loss[-1] - np.nanmin(evals.loss))
     share = case.done / max(1, facts.steps)
     falls, fall_error = trend(case.history.steps.loss[-max(20, case.done // 2) :])
-    if waited >= FEW or worse > RISEN_ERRORS * error or share > STILL_FAST or falls > -2 * fall_error:
+    if waited >= FEW or worse > STOP_ERRORS * error or share > STILL_FAST or falls > -2 * fall_error:
         return None
     length = max(FEW, math.ceil(10 * facts.evaluate / facts.per_epoch))
     return found(
@@ -181,7 +183,7 @@ def eager_stop(case: Case) -> Finding | None:
         "wait longer, or until the end: the best checkpoint is kept anyway",
         settings=(f"train.patience={length}ep",),
         evidence={"waited": waited, "worse": worse, "error": error, "share": share, "falls": falls},
-        threshold={"waited": FEW, "worse": RISEN_ERRORS * error, "share": STILL_FAST},
+        threshold={"waited": FEW, "worse": STOP_ERRORS * error, "share": STILL_FAST},
     )  # fmt: skip
 
 
