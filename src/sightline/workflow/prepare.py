@@ -214,7 +214,6 @@ def _refuse_unknown_names(config: RunConfig) -> None:
         plug.load(config.data.augment, "data.augment")
     rules_with(config.watch.rules)
     load_metrics(config.evaluation.metrics)
-    rules_with(config.watch.rules)
     plug.resolve("sampler", config.data.sampler, dict.fromkeys(("auto", "none")) | SAMPLERS, "data.sampler")
 
 
