@@ -37,6 +37,7 @@ def tracked(pictures, tmp_path_factory):
     os.chdir(folder)  # MLflow keeps its files in the working directory
     try:
         wandb = {"track__wandb__project": "digits", "track__wandb__mode": "offline", "track__wandb__tags": ["small"]}
+        wandb |= {"track__wandb__group": "all", "track__wandb__entity": "team"}
         mlflow_own = {"track__mlflow__experiment": "digits", "track__mlflow__uri": store}
         train_small(pictures, folder / "run", **wandb, **mlflow_own)
     finally:
@@ -80,6 +81,7 @@ def test_wandb_holds_settings_figures_and_artifacts(tracked):
     [told] = [record.run for record in records if record.WhichOneof("record_type") == "run"][:1]
     settings = {item.key: json.loads(item.value_json) for item in told.config.update}
     assert (told.project, told.display_name, list(told.tags)) == ("digits", "run", ["small"])
+    assert (told.run_group, told.entity) == ("all", "team")
     assert (settings["train.batch_size"], settings["model.name"]) == (7, "cnn")
     rows = history(records)
     assert [row["step"] for row in rows if "train/loss" in row] == steps_of(run)
@@ -150,6 +152,7 @@ def test_a_resumed_run_goes_on_in_the_same_place(tracked, pictures, tmp_path, mo
     [told] = client.search_runs([client.get_experiment_by_name("again").experiment_id])
     steps = [one.step for one in client.get_metric_history(told.info.run_id, "train/loss")]
     assert steps == list(range(1, 15))
+    assert client.list_artifacts(told.info.run_id) == []
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
