@@ -90,3 +90,8 @@ def test_the_report_shows_where_the_model_saw_its_wrong_answers(command: Command
     wrong = page.count('<figure class="mistake">')
     assert wrong > 0
     assert page.count('alt="where the model saw ') == wrong
+
+
+def test_something_speaks_for_every_answer(digits_run: Path, digits: Path):
+    found = list(explain(digits_run, [digits / "3", digits / "8"]))
+    assert sum(float(one.heat.max()) > 0.9 for one in found) >= 0.95 * len(found)

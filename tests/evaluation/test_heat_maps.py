@@ -1,4 +1,4 @@
-"""Grad-CAM looks at the right layer of each kind of network, and at the right place of an image."""
+"""A heat map looks at the right layer of each kind of network, and at the right place of an image."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_maps_equal_the_formula_of_the_paper():
     scores = network(images)
     hook.remove()
     [gradient] = torch.autograd.grad(scores[range(3), [2, 0, 1]].sum(), kept[0])
-    raw = (gradient.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1).relu().detach().numpy()
+    raw = (gradient * kept[0]).sum(dim=1).relu().detach().numpy()
     scaled = (raw - raw.min((1, 2), keepdims=True)) / (np.ptp(raw, (1, 2), keepdims=True) + 1e-7)
     side = raw.shape[-1]
     got = heat_maps(network, images, [2, 0, 1], place)

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Draw where in the images of PATHS the model in RUN saw what it answers.
 
-    Each image becomes a PNG: beside it the same with a map of what speaks for the class, by Grad-CAM.
+    Each image becomes a PNG: beside it the same with a map of what speaks for the class (HiResCAM).
 
     \b
     sightline explain runs/first my-picture.jpg

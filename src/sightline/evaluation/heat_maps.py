@@ -1,8 +1,10 @@
-"""Where in an image a network saw what speaks for a class: Grad-CAM.
+"""Where in an image a network saw what speaks for a class: maps of the Grad-CAM family.
 
-Gradients of the class's output weigh the channels of the last features that still have places (Selvaraju et al., 2017:
-Grad-CAM). The computing is done by the library pytorch-grad-cam; here is which layer it looks at, and what its output
-means in a transformer, where the places are tokens.
+The last features that still have places are multiplied by the gradient of the class's output, place by place, and
+added over the channels (Draelos and Carin, 2020: HiResCAM). Where the network averages over all places and then has one
+linear layer, that is Grad-CAM (Selvaraju et al., 2017); elsewhere Grad-CAM averages gradients that belong to different
+places, and may find nothing where the class's output is high. The computing is done by the library pytorch-grad-cam;
+here is which layer it looks at, and what its output means in a transformer, where the places are tokens.
 """
 
 import dataclasses
@@ -82,7 +84,7 @@ def place_of(module: nn.Module, example: torch.Tensor) -> Place:
             return place
     raise ModelError(
         "no layer of this network has features of several places", where="heat maps",
-        hint="Grad-CAM needs a convolutional network or a transformer of patches",
+        hint="such maps need a convolutional network or a transformer of patches",
     )  # fmt: skip
 
 
@@ -105,14 +107,14 @@ def heat_maps(
         ModelError: no layer has features of several places.
     """
     try:
-        from pytorch_grad_cam import GradCAM  # noqa: PLC0415  optional
+        from pytorch_grad_cam import HiResCAM  # noqa: PLC0415  optional
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("pytorch-grad-cam is not installed", where="heat maps", hint=_HINT) from error
     place = place or place_of(module, images[:1])
     wanted: list[Any] = [ClassifierOutputTarget(int(one)) for one in classes]
     frozen = [parameter for parameter in module.parameters() if not parameter.requires_grad]
-    with torch.enable_grad(), GradCAM(module, [place.layer], reshape_transform=place.as_picture) as cam:
+    with torch.enable_grad(), HiResCAM(module, [place.layer], reshape_transform=place.as_picture) as cam:
         # Frozen layers give no gradients to look at; the input's do.
         found = cam(images.detach().clone().requires_grad_(), wanted)
     module.zero_grad(set_to_none=True)

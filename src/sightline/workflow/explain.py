@@ -53,7 +53,7 @@ def explain_run(
     out: str | Path | None = None,
     checkpoint: str = "best",
 ) -> Iterator[Explained]:
-    """What speaks for a class in each image, by Grad-CAM (see ``evaluation.heat_maps``), in order.
+    """What speaks for a class in each image, by HiResCAM (see ``evaluation.heat_maps``), in order.
 
     Args:
         run: the run folder.
