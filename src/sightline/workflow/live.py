@@ -24,7 +24,7 @@ from sightline.workflow.facts import facts_of
 from sightline.workflow.idle import idle_parameters
 from sightline.workflow.say import Say
 
-SHARE, GRACE = 0.01, 0.2
+SHARE, GRACE = 0.003, 0.2
 """Of the time of a training, what the rules may take, and seconds beside it: a short run is looked at all the same."""
 
 

@@ -27,7 +27,7 @@ from sightline.workflow.say import Say
 EVERY, MOST_LOOKS = 200, 500
 """Steps between looks, which each take as long as a step or less, with many small layers a little longer; and how many
 looks a run has."""
-SHARE, PASSES = 0.015, 3
+SHARE, PASSES = 0.008, 3
 """Share of the time that judging training images may take; forward passes that a training step takes as long as."""
 LEAST, MOST = 32, 1024
 _ORDER = -2 & 0xFFFFFFFF
