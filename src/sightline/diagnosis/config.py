@@ -19,7 +19,7 @@ class WatchConfig:
     auto: 200, and more where the run would have more than 500 looks."""
     seen: Count | Literal["auto"] = "auto"
     """Training images that each evaluation also judges, without augmentation, always the same ones; 0: none; auto: as
-    many as take about 1.5 % of the time between two evaluations, from 32 to 1024."""
+    many as take about 0.8 % of the time between two evaluations, from 32 to 1024."""
     layers: str | tuple[str, ...] = ()
     """Layers whose values TensorBoard shows as histograms at each look, by patterns of names: "layer3.*", [stem, head];
     also those that watch.probe sees and watch.maps draws."""
