@@ -23,6 +23,7 @@ from unittest import mock
 import numpy as np
 from hospital_page import write_page
 from hospital_patients import HEALTHY, MIXED, SICK, Patient
+from hospital_visitors import TASKS, visitors
 
 from sightline import train
 from sightline.diagnosis.gather import read_history
@@ -48,13 +49,17 @@ def main() -> int:
     options.add_argument("--work", type=Path, help="folder for data and runs; where missing, a temporary one")
     options.add_argument("--minutes", type=float, default=1e9, help="begin no run after so many")
     options.add_argument("--page", action="store_true", help="write docs/hospital.md")
+    options.add_argument("--photos", type=Path, help="photographs in class folders, such as TrashNet, to train well on")
+    options.add_argument("--weights", type=Path, help="of mobilenetv2_035, to fine-tune on the photographs")
+    options.add_argument("--pictures", type=Path, help="Fashion-MNIST, to train well on")
     chosen = options.parse_args()
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         work = chosen.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         work.mkdir(parents=True, exist_ok=True)
         results = load(chosen.results)
-        for patient, seed in wanted(chosen.seeds, chosen.only):
+        healthy = (*HEALTHY, *TASKS, *visitors(chosen.photos, chosen.weights, chosen.pictures))
+        for patient, seed in wanted(chosen.seeds, chosen.only, healthy):
             key = f"{patient.name}/{seed}"
             if key in results or time.monotonic() - begun > 60 * chosen.minutes:
                 continue
@@ -72,10 +77,10 @@ def load(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def wanted(seeds: int, only: list[str]) -> Iterator[tuple[Patient, int]]:
+def wanted(seeds: int, only: list[str], healthy: tuple[Patient, ...] = HEALTHY) -> Iterator[tuple[Patient, int]]:
     """Patients and seeds: first one of everything, so that whatever is missing at the end is missing evenly."""
     for seed in range(seeds):
-        patients = (*SICK, *MIXED, *(HEALTHY if seed < HEALTHY_SEEDS else ()))
+        patients = (*SICK, *MIXED, *(healthy if seed < HEALTHY_SEEDS else ()))
         yield from ((patient, seed) for patient in patients if not only or patient.name in only)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hospital_patients import HEALTHY, MIXED, SICK, Patient
+from hospital_patients import HEALTHY, MIXED, SICK
+from hospital_visitors import NAMES
 
 Results = Mapping[str, Mapping[str, Any]]
 """By patient and seed, ``overfitting/0``."""
@@ -19,16 +20,20 @@ def write_page(results: Results, path: Path) -> str:
     return f"{path}: {len(results)} runs"
 
 
-def runs_of(patient: Patient, results: Results) -> list[Mapping[str, Any]]:
+WELL = (*(patient.name for patient in HEALTHY), *NAMES)
+"""Names of all healthy trainings."""
+
+
+def runs_of(name: str, results: Results) -> list[Mapping[str, Any]]:
     """The results of a patient, over its seeds."""
-    return [found for key, found in results.items() if key.rpartition("/")[0] == patient.name]
+    return [found for key, found in results.items() if key.rpartition("/")[0] == name]
 
 
 def _sick(results: Results) -> list[str]:
-    healthy = [found for patient in HEALTHY for found in runs_of(patient, results)]
+    healthy = [found for name in WELL for found in runs_of(name, results)]
     lines: list[str] = []
     for patient in SICK:
-        runs, rule = runs_of(patient, results), patient.rules[0]
+        runs, rule = runs_of(patient.name, results), patient.rules[0]
         hits = [found["rules"][rule] for found in runs if rule in found["rules"]]
         false = sum(rule in found["rules"] for found in healthy)
         when = [hit["step"] for hit in hits if hit["step"] is not None]
@@ -47,7 +52,7 @@ def _sick(results: Results) -> list[str]:
 def _mixed(results: Results) -> list[str]:
     lines: list[str] = []
     for patient in MIXED:
-        runs = runs_of(patient, results)
+        runs = runs_of(patient.name, results)
         for rule in patient.rules:
             hits = sum(rule in found["rules"] for found in runs)
             lines.append(f"| {patient.disease} | [{rule}](diagnosis.md#{rule}) | {hits} of {len(runs)} |")
@@ -65,7 +70,7 @@ _WORDS = {
 def _cured(results: Results) -> list[str]:
     lines: list[str] = []
     for patient in SICK:
-        cures = [found["cure"] for found in runs_of(patient, results) if "cure" in found]
+        cures = [found["cure"] for found in runs_of(patient.name, results) if "cure" in found]
         if not cures:
             continue
         rule = patient.rules[0]
@@ -84,7 +89,7 @@ def _spread(values: list[float]) -> str:
 
 
 def _healthy(results: Results) -> list[str]:
-    healthy = {patient.name: runs_of(patient, results) for patient in HEALTHY}
+    healthy = {name: runs_of(name, results) for name in WELL}
     count = sum(map(len, healthy.values()))
     loud = [(name, found) for name, runs in healthy.items() for found in runs if found["rules"]]
     told = [f"- {name}: {heard(found)}" for name, found in loud]

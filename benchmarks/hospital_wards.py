@@ -148,3 +148,44 @@ def overwritten(share: float, name: str) -> Ward:
         return table(folder, f"overwritten-{share}-{name}-{seed}", rows)
 
     return ward
+
+
+PROPERTIES = {"even": "02468", "prime": "2357", "large": "56789", "closed": "0689"}
+"""What may be said of a digit."""
+
+
+def properties(folder: Path, seed: int) -> Path:
+    """What each digit is, of several properties: it has none of them, or some."""
+    rows = [
+        (path, "|".join(name for name, of in PROPERTIES.items() if label in of), part)
+        for path, label, part in rows_of(folder, seed)
+    ]
+    return table(folder, f"properties-{seed}", rows)
+
+
+def values(folder: Path, seed: int) -> Path:
+    """Each digit's value, as a number to be told."""
+    return table(folder, f"values-{seed}", rows_of(folder, seed))
+
+
+def given(path: Path) -> Ward:
+    """Data that lie on this machine."""
+    return lambda _, __: path
+
+
+def common(path: Path) -> Ward:
+    """Of a folder of class folders those with at least half as many images as the largest: a class that is rare, and
+    the worse recognized for it, is an illness of its own."""
+
+    def ward(folder: Path, _: int) -> Path:
+        classes = {one.name: sorted(one.iterdir()) for one in sorted(path.iterdir()) if one.is_dir()}
+        most = max(map(len, classes.values()))
+        chosen = folder / f"common-{path.name}"
+        for name, images in classes.items():
+            if len(images) >= most / 2 and not (chosen / name).exists():
+                (chosen / name).mkdir(parents=True)
+                for image in images:
+                    (chosen / name / image.name).symlink_to(image.resolve())
+        return chosen
+
+    return ward

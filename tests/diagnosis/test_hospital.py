@@ -79,3 +79,11 @@ def test_every_rule_has_a_section_in_the_docs_and_a_row_in_the_hospital():
     for name in RULES:
         assert f"\n### {name}\n" in page, name
         assert f"| [{name}](diagnosis.md#{name}) |" in rows, name
+
+
+def test_every_healthy_training_stands_on_the_page(hospital: Any):
+    page = importlib.import_module("hospital_page")
+    visitors = importlib.import_module("hospital_visitors").visitors(Path("photos"), Path("weights"), Path("pictures"))
+    names = [one.name for one in (*hospital.HEALTHY, *hospital.TASKS, *visitors)]
+    assert list(page.WELL) == names
+    assert len(set(names)) == len(names)
