@@ -1,5 +1,6 @@
 """What tests of every stage share: real data where it lies, small image folders, a cache of their own."""
 
+import gc
 import gzip
 import os
 import signal
@@ -44,6 +45,40 @@ def no_run_in_the_checkout() -> Iterator[None]:
     was_there = (Path.cwd() / "runs").exists()
     yield
     assert was_there or not (Path.cwd() / "runs").exists(), "this test wrote into the folder the tests are run from"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries_are_no_garbage() -> Iterator[None]:
+    """Half a million objects of torch and its like are not searched again whenever a training frees memory: it would
+    take a fifth of the time of the small ones."""
+    import timm
+    import torch
+
+    assert torch is not None and timm is not None
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_curves_drawn() -> Iterator[Callable[..., list[Path]]]:
+    """Trainings within a test draw no curves, which takes longer than their steps; in a process of their own they do.
+
+    What draws them is given to ``curves_drawn``.
+    """
+    from sightline.evaluation import plots
+
+    own = plots.draw_curves
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "draw_curves", lambda *_: [])
+        yield own
+
+
+@pytest.fixture
+def curves_drawn(no_curves_drawn: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the trainings of a test draw their curves all the same."""
+    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", no_curves_drawn)
 
 
 def write_image(path: Path, size: tuple[int, int] = (32, 24)) -> Path:

@@ -34,6 +34,7 @@ def truth(run: Path, part: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.usefixtures("curves_drawn")
 def test_train_prints_the_run_and_its_fingerprint_and_what_comes_next(command: Command, noise: Path, tmp_path: Path):
     first = command("train", noise, "--run", tmp_path / "first", *words(train__steps=3))
     assert first.code == 0, first.err

@@ -23,11 +23,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("budget") / "pictures")
 
 
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
-
-
 def accumulated(data: Path, run: Path, **changes: Any) -> tuple[int, str]:
     """The micro-batches of a step that were chosen, and why."""
     train_small(data, run, **STEPS | {"train.batch_size": 20} | changes)

@@ -36,7 +36,6 @@ def graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, .
     """
     (tmp_path / "net.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
     real, calls = torch.compile, list[tuple[int, ...]]()
 
     def compiled(module: nn.Module, *, mode: str, dynamic: bool) -> Callable[[torch.Tensor], Any]:

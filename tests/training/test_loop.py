@@ -19,12 +19,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("looped") / "pictures")
 
 
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing the curves takes longer than these trainings."""
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
-
-
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("photos") / "photos", side=40, suffix=".jpg")

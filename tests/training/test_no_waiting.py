@@ -52,7 +52,6 @@ def reads_of_steps(monkeypatch: pytest.MonkeyPatch, data: Path, run: Path, **cha
 
     monkeypatch.setattr(Watch, "__init__", seldom)
     monkeypatch.setattr(JsonlSink, "write", marked)
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
     with reads:
         train_small(data, run, **{"train.steps": 8, "train.evaluate": "100%", "train.save": "100%"} | changes)
     return [reads.seen[one:other] for one, other in itertools.pairwise(marks)]

@@ -77,7 +77,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "fragile.py").write_text(MODEL)
     (tmp_path / "lossless.py").write_text(LOSS)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
 
 
 def small(pictures: Path, name: str, kind: str = "activations", **changes: Any) -> Any:

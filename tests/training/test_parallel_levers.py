@@ -43,7 +43,6 @@ assert not failed, failed
 @pytest.mark.slow
 def test_every_lever_gives_shards_the_weights_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
     data = write_pictures(Path("pictures"))
     Path("levers.py").write_text(SCRIPT)
     Path("levers.json").write_text(json.dumps({n: settings(**BLOCKS | own | FSDP) for n, own in LEVERS.items()}))

@@ -14,12 +14,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("pictures") / "pictures")
 
 
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing the curves takes longer than these trainings; the tests of the commands draw them."""
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
-
-
 @pytest.fixture
 def disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Puts ``disturbed.py`` into the working folder; the function says what ``disturbed:loss`` shall do."""

@@ -22,11 +22,6 @@ SHOWN: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
-
-
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("shown") / "pictures")

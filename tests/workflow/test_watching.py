@@ -28,11 +28,6 @@ LEVERS: dict[str, dict[str, Any]] = {
 BRIEF: dict[str, Any] = {"train.steps": 6, "model.options": BATCH, "watch.every": 3}
 
 
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.evaluation.plots.draw_curves", lambda *_: [])
-
-
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("watched") / "pictures")
