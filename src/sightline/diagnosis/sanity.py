@@ -163,6 +163,11 @@ class Learning:
     plain: Attempt | None
     """With AdamW at a usual rate, where the own ones did not do it."""
 
+    @property
+    def learnt(self) -> bool:
+        """Whether one of them did it."""
+        return self.own.learnt or (self.plain is not None and self.plain.learnt)
+
 
 def one_batch(learning: Learning) -> Finding:
     """A network, a loss and a rate that cannot learn a handful of images cannot learn more."""

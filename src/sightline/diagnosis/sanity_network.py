@@ -128,11 +128,12 @@ def batch_mix(answers: Answers) -> Finding:
     )  # fmt: skip
 
 
-def depth(case: Case) -> Finding:
+def depth(case: Case, learnt: bool) -> Finding:
     """Gradients neither vanish nor explode on their way to the first layers, and activations live.
 
     Args:
         case: some first steps, whose layers were looked at.
+        learnt: whether the network can learn a batch. Then large gradients are those of a loud start, which pass.
     """
     rules = (non_finite, exploding, vanishing, dead_relus, saturated)
     told = [finding for rule in rules if (finding := rule(case)) is not None]
@@ -140,8 +141,14 @@ def depth(case: Case) -> Finding:
         worst = min(told, key=lambda one: one.severity != "error")
         more = "".join(f"; {one.message}" for one in told if one is not worst)
         settings = tuple(dict.fromkeys(word for one in [worst, *told] for word in one.settings))
+        severity = worst.severity if worst.rule == "non_finite" or not learnt else "warning"
         return dataclasses.replace(
-            worst, rule="sanity.depth", message=worst.message + more, page=f"{PAGE}#depth", settings=settings
+            worst,
+            severity=severity,
+            rule="sanity.depth",
+            message=worst.message + more,
+            page=f"{PAGE}#depth",
+            settings=settings,
         )
     names, shares = relative_gradients(case)
     if len(shares) < LOOKS or len(names) < DEPTH or not np.isfinite(shares[-1]).all() or not shares[-1].all():
@@ -152,7 +159,7 @@ def depth(case: Case) -> Finding:
     most = gradient_over_weights(case)
     return check(
         "depth", "note",
-        f"the first of {len(names)} layers get {ratio:.2g} of the gradient of the last, at least {VANISHED:g}; the whole "
-        f"is {most:.2g} of the weights, at most {EXPLODED:g}",
+        f"the first of {len(names)} layers get {ratio:.2g} of the gradient of the last, at least {VANISHED:g}; all get "
+        f"{most:.2g} of the weights, at most {EXPLODED:g}",
         evidence={"ratio": ratio, "most": most, "layers": len(names)}, threshold={"ratio": VANISHED, "most": EXPLODED},
     )  # fmt: skip

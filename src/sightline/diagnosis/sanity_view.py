@@ -122,7 +122,7 @@ class Times:
     images: int
     """Of a step."""
     step: tuple[float, float, float]
-    """Lower quartile, median, upper quartile."""
+    """Lower quartile, median, upper quartile; of a few steps the least and the most in the place of quartiles."""
     wait: float
     """Share of a step that it waits for its images."""
     making: float

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import gc
 import math
 import time
 
@@ -89,15 +88,12 @@ def learn(job: Job, prepared: Prepared, task: Task, batch: Batch, blind: float, 
     config, lr = prepared.config, float(prepared.config.train.lr)
     trial = _Trial(job, task, batch, config)
     begin = trial.loss_at_start() if math.isnan(blind) else blind
-    bottom = 0.0 if math.isnan(least) else least
+    bottom = least if least < begin else 0.0  # a loss that does not reward being right is told of by another check
     bound = bottom + NEAR * (begin - bottom)
     own = trial.attempt(bound, lr, plain=False)
     plain = None if own.learnt else trial.attempt(bound, PLAIN_LR, plain=True)
     learning = Learning(images=len(batch.targets), bound=bound, own=own, plain=plain)
-    found = Learnt(learning, trial.gradients(), answered(trial.best, inputs_of(job, batch)))
-    del trial
-    gc.collect()
-    return found
+    return Learnt(learning, trial.gradients(), answered(trial.best, inputs_of(job, batch)))
 
 
 class _Trial:

@@ -1,7 +1,6 @@
 """Check before a long training what an expert checks by hand. Nothing is kept but caches."""
 
 import dataclasses
-import gc
 import math
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from sightline.findings import Finding
 from sightline.run import Run
 from sightline.training.job import Job
 from sightline.training.parallel import is_sharded
+from sightline.workflow.facts import facts_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job
 from sightline.workflow.one_batch import few_images, learn
@@ -96,7 +96,8 @@ def _checks(job: Job, prepared: Prepared, feed: Feed, run: Run, say: Say) -> Ite
     yield sanity_view.preprocessing(prepared_twice(prepared, feed, batches[0]))
     if shapes.severity == "error":
         return
-    start = started(job, run, batches)
+    facts = facts_of(run)
+    start = started(job, facts, batches)
     del batches
     few, task = few_images(prepared), plain_task(prepared)
     few = dataclasses.replace(few, pixels=few.pixels.to(job.plan.device), targets=few.targets.to(job.plan.device))
@@ -105,14 +106,13 @@ def _checks(job: Job, prepared: Prepared, feed: Feed, run: Run, say: Say) -> Ite
         blind, least = least_loss(task, prepared.contract, inputs_of(job, few), few.targets)
     with say.progress("learning a batch"):
         learnt = learn(job, prepared, task, few, blind, least)
-    gc.collect()
-    case = tried(job, run, say)
+    case = tried(job, facts, say)
     yield sanity.initial_loss(start, case.facts)
     if plug.is_plug(prepared.config.train.loss.name):
         yield sanity.own_loss(tried_loss(prepared, blind, least))
     yield sanity.one_batch(learnt.learning)
     yield sanity_network.gradients(learnt.gradients)
-    yield sanity_network.depth(case)
+    yield sanity_network.depth(case, learnt.learning.learnt)
     yield sanity_network.inputs(learnt.answers)
     yield sanity_network.batch_mix(learnt.answers)
     if not case.facts.failure:

@@ -14,17 +14,15 @@ from sightline import plug
 from sightline.data.contract import Contract
 from sightline.data.loader import Batch, Piece, Pieces, load
 from sightline.data.transforms import Evaluation, make_transform
-from sightline.diagnosis.case import Case
+from sightline.diagnosis.case import Case, Facts
 from sightline.diagnosis.gather import Gathering
 from sightline.diagnosis.sanity import OwnLoss, Start
 from sightline.diagnosis.sanity_view import Preprocessing, View
 from sightline.errors import PlugError
-from sightline.run import Run
 from sightline.task.task import Task
 from sightline.testing import check_loss
 from sightline.training.arithmetic import cast
 from sightline.training.job import LAYOUTS, Job
-from sightline.workflow.facts import facts_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.prepare import Prepared
 from sightline.workflow.tasks import judging_task
@@ -108,7 +106,7 @@ def inputs_of(job: Job, batch: Batch) -> torch.Tensor:
 
 
 @torch.no_grad()
-def started(job: Job, run: Run, batches: Sequence[Batch]) -> Start:
+def started(job: Job, facts: Facts, batches: Sequence[Batch]) -> Start:
     """The loss of the first step before it is made, and that of outputs that are all 0, by the task itself."""
     module = copy.deepcopy(job.built.module).train()
     loss = blind = 0.0
@@ -122,7 +120,7 @@ def started(job: Job, run: Run, batches: Sequence[Batch]) -> Start:
             one_tensor = isinstance(module(inputs[:2]), torch.Tensor)
             blind += float(job.task.outcome(_Blind(module), inputs, targets, **own).loss) if one_tensor else math.nan
         count += len(targets)
-    chance = Case(history=Gathering().history(), facts=facts_of(run)).chance_loss
+    chance = Case(history=Gathering().history(), facts=facts).chance_loss
     return Start(loss=loss / count, blind=blind / count, chance=chance, images=count)
 
 
@@ -140,10 +138,10 @@ def least_loss(task: Task, contract: Contract, inputs: torch.Tensor, targets: to
             torch.tensor(one, device=targets.device) for one in (contract.outputs.mean, contract.outputs.std)
         )
         right = [(targets - middle) / spread]
-    elif contract.kind == "labels":
-        right = [size * (2 * targets.float() - 1) for size in SIZES]
     else:
-        right = [size * nn.functional.one_hot(targets, len(contract.classes)).float() for size in SIZES]
+        of_class = contract.kind == "class"
+        wanted = nn.functional.one_hot(targets, len(contract.classes)) if of_class else targets
+        right = [size * (2 * wanted.float() - 1) for size in SIZES]
 
     def mean_of(outputs: torch.Tensor) -> float:
         return float(task.outcome(Given(outputs), inputs, targets).loss) / len(targets)

@@ -8,19 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.loader import Batch
-from sightline.diagnosis.case import Case
+from sightline.diagnosis.case import Case, Facts
 from sightline.diagnosis.gather import Gathering
 from sightline.diagnosis.probes import Probes
 from sightline.diagnosis.sanity_view import Times
 from sightline.diagnosis.watcher import Watcher
 from sightline.errors import NonFiniteError
-from sightline.run import Run
 from sightline.training.job import Job
 from sightline.training.loop import train
 from sightline.training.saving import save
 from sightline.training.usage import start_counting, usage_of
 from sightline.workflow.bench import milliseconds_of_making
-from sightline.workflow.facts import facts_of
 from sightline.workflow.feed import Feed
 from sightline.workflow.judging import evaluator
 from sightline.workflow.live import memory_limit
@@ -30,20 +28,22 @@ from sightline.workflow.watching import EVERY, seen_part
 
 TRIED, SECONDS = 20, 12.0
 """Steps that are made, and the time after which no more are begun. Layers are looked at in steps 1, 2, 5, 10 and 20."""
+LEAST = 4
+"""Steps that are made however long they take."""
 WARM = 3
-"""Steps whose times do not count, where there are more than twice as many."""
+"""Steps whose times do not count, where there are more than twice as many; of fewer, it is the first alone."""
 MADE = 10
 """Steps whose images are made alone, at most."""
 JUDGED = 4
 """Batches of an evaluation that are timed, at most."""
 
 
-def tried(job: Job, run: Run, say: Say) -> Case:
+def tried(job: Job, facts: Facts, say: Say) -> Case:
     """Make some steps; what is known then, with the length of the whole training in its facts.
 
     Args:
         job: is changed in place.
-        run: a folder that is removed.
+        facts: what is known of it before.
         say: where the progress goes.
     """
     plan, begun, never = job.plan, time.perf_counter(), job.plan.steps + 2
@@ -51,7 +51,7 @@ def tried(job: Job, run: Run, say: Say) -> Case:
     evaluate, looks = job.evaluate, job.looks
     job.evaluate, job.looks = None, Watcher([Probes(job.built.module, plan.device)], EVERY)
     job.plan = dataclasses.replace(plan, evaluate=never, save=never)
-    gathering, facts = Gathering(), facts_of(run)
+    gathering = Gathering()
     start_counting(plan.device)
     try:
         with say.progress("steps") as tell:
@@ -59,7 +59,8 @@ def tried(job: Job, run: Run, say: Say) -> Case:
                 gathering.add([record.plain()])
                 if tell is not None:
                     tell(record.step, last)
-                if record.kind == "step" and (record.step >= last or time.perf_counter() - begun > SECONDS):
+                late = record.step >= LEAST and time.perf_counter() - begun > SECONDS
+                if record.kind == "step" and (record.step >= last or late):
                     break
     except NonFiniteError as error:
         told = error.what + (f", {error.got}" if error.got else "")
@@ -82,7 +83,7 @@ def timed(job: Job, prepared: Prepared, feed: Feed, case: Case) -> Times:
     plan, steps = job.plan, case.history.steps
     late = slice(WARM if len(steps) > 2 * WARM else min(1, len(steps) - 1), None)
     seconds = steps.seconds[late]
-    low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75)).tolist()
+    low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75) if len(seconds) > 2 * WARM else (0, 0.5, 1)).tolist()
     evaluation = sum(
         _judging(job, prepared, feed, places, prefix)
         for places, prefix in (
