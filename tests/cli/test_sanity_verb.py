@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_sound_training_ends_with_0_and_with_the_command_that_begins_it(
-    command: Callable[..., object], pictures: Path, here: Path
+    command: Callable[..., Any], pictures: Path, here: Path
 ):
     before = content(here)
     (here / "own.yaml").write_text("train:\n  lr: 0.01\n")
@@ -51,7 +52,7 @@ def test_a_sound_training_ends_with_0_and_with_the_command_that_begins_it(
     assert content(here) == before and not list((here / "temporary").iterdir())
 
 
-def test_a_fault_ends_with_1_and_says_what_to_do(command: Callable[..., object], pictures: Path, here: Path):
+def test_a_fault_ends_with_1_and_says_what_to_do(command: Callable[..., Any], pictures: Path, here: Path):
     done = command("sanity", pictures, *words(**{"model.name": "ill:Mixing", "model.options": None, "train.lr": 0.01}))
     assert done.code == 1
     lines = done.out.splitlines()
@@ -74,7 +75,7 @@ def test_a_fault_ends_with_1_and_says_what_to_do(command: Callable[..., object],
     ],
 )
 def test_bad_settings_are_refused_as_train_refuses_them(
-    more: list[str], told: str, command: Callable[..., object], pictures: Path, here: Path
+    more: list[str], told: str, command: Callable[..., Any], pictures: Path, here: Path
 ):
     mine, theirs = (command(verb, pictures, *words(**{"model.name": None, "model.options": None}), *more)
                     for verb in ("sanity", "train"))  # fmt: skip
@@ -82,7 +83,7 @@ def test_bad_settings_are_refused_as_train_refuses_them(
     assert not list((here / "temporary").iterdir()) and not (here / "runs").exists()
 
 
-def test_no_data_is_told(command: Callable[..., object], here: Path):
+def test_no_data_is_told(command: Callable[..., Any], here: Path):
     done = command("sanity")
     assert done.code == 2 and "sightline sanity FOLDER" in done.err
     assert command("sanity", "nowhere").code == 1

@@ -64,7 +64,7 @@ def test_the_loss_before_the_first_step(loss: float, chance: float, severity: st
 
 
 def test_starting_weights_that_were_asked_for_are_what_is_changed():
-    large = dataclasses.replace(FACTS, settings=FACTS.settings | {"model.init.std": 2.0, "model.init.name": "normal"})
+    large = dataclasses.replace(FACTS, settings={**FACTS.settings, "model.init.std": 2.0, "model.init.name": "normal"})
     found = initial_loss(Start(loss=90.0, blind=1.4, chance=1.4, images=32), large)
     assert found.settings == ("model.init.std=none", "model.init.name=auto")
 

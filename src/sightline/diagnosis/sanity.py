@@ -176,11 +176,7 @@ def one_batch(learning: Learning) -> Finding:
         f"{learning.images} images, loss {own.first:.3f} to {own.last:.3f} in {own.steps} step"
         f"{'s' if own.steps != 1 else ''} at lr {own.lr:.3g}; at most {learning.bound:.3f}"
     )
-    evidence: dict[str, Any] = {"images": learning.images}
-    for name, attempt in (("own", own), ("plain", plain)):
-        if attempt is not None:
-            evidence |= {f"{name}_{key}": value for key, value in dataclasses.asdict(attempt).items()}
-    threshold = {"own_last": learning.bound}
+    evidence, threshold = _attempted(learning), {"own_last": learning.bound}
 
     def judged(severity: Severity, message: str, remedy: str = "", settings: tuple[str, ...] = ()) -> Finding:
         return check("one_batch", severity, message, remedy, settings=settings, evidence=evidence, threshold=threshold)
@@ -211,3 +207,12 @@ def one_batch(learning: Learning) -> Finding:
         "warning", f"{told}: the learning rate is too low, or the optimizer does not fit",
         "raise it; sightline lr-find proposes one", ("train.lr=auto",),
     )  # fmt: skip
+
+
+def _attempted(learning: Learning) -> dict[str, Any]:
+    """The numbers of both attempts in one table."""
+    told: dict[str, Any] = {"images": learning.images}
+    for name, attempt in (("own", learning.own), ("plain", learning.plain)):
+        if attempt is not None:
+            told |= {f"{name}_{key}": value for key, value in dataclasses.asdict(attempt).items()}
+    return told
