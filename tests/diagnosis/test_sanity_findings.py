@@ -108,7 +108,7 @@ def attempt(last: float, learnt: bool = False, steps: int = 150, short: bool = F
     ],
 )
 def test_one_batch(own: Attempt, plain: Attempt | None, severity: str, word: str):
-    found = one_batch(Learning(images=8, bound=0.2, own=own, plain=plain))
+    found = one_batch(Learning(images=8, bound=0.2, own=own, plain=plain), FACTS)
     assert (found.severity, word in found.message) == (severity, True), found.message
     assert "NaN" not in json.dumps(found.as_dict())
 

@@ -169,9 +169,10 @@ class Learning:
         return self.own.learnt or (self.plain is not None and self.plain.learnt)
 
 
-def one_batch(learning: Learning) -> Finding:
+def one_batch(learning: Learning, facts: Facts) -> Finding:
     """A network, a loss and a rate that cannot learn a handful of images cannot learn more."""
     own, plain = learning.own, learning.plain
+    other = ("train.lr=auto",) if "train.lr" in facts.given else ()
     told = (
         f"{learning.images} images, loss {own.first:.3f} to {own.last:.3f} in {own.steps} step"
         f"{'s' if own.steps != 1 else ''} at lr {own.lr:.3g}; at most {learning.bound:.3f}"
@@ -198,14 +199,13 @@ def one_batch(learning: Learning) -> Finding:
     told += f"; AdamW at {plain.lr:g} learnt it in {plain.steps}"
     if worse:
         return judged(
-            "error", f"{told}: the learning rate is too high", "lower it; sightline lr-find proposes one",
-            ("train.lr=auto",),
+            "error", f"{told}: the learning rate is too high", "lower it; sightline lr-find proposes one", other,
         )  # fmt: skip
     if own.last < HALF * own.first:
         return judged("note", f"{told}: learnt slowly")
     return judged(
         "warning", f"{told}: the learning rate is too low, or the optimizer does not fit",
-        "raise it; sightline lr-find proposes one", ("train.lr=auto",),
+        "raise it; sightline lr-find proposes one", other,
     )  # fmt: skip
 
 

@@ -44,7 +44,8 @@ class Learnt:
 
     learning: Learning
     gradients: Gradients
-    answers: Answers
+    answers: Answers | None
+    """``None``: the network gives something else than one tensor."""
 
 
 def few_images(prepared: Prepared) -> Batch:

@@ -110,11 +110,12 @@ def _checks(job: Job, prepared: Prepared, feed: Feed, run: Run, say: Say) -> Ite
     yield sanity.initial_loss(start, case.facts)
     if plug.is_plug(prepared.config.train.loss.name):
         yield sanity.own_loss(tried_loss(prepared, blind, least))
-    yield sanity.one_batch(learnt.learning)
+    yield sanity.one_batch(learnt.learning, case.facts)
     yield sanity_network.gradients(learnt.gradients)
     yield sanity_network.depth(case, learnt.learning.learnt)
-    yield sanity_network.inputs(learnt.answers)
-    yield sanity_network.batch_mix(learnt.answers)
+    if learnt.answers is not None:
+        yield sanity_network.inputs(learnt.answers)
+        yield sanity_network.batch_mix(learnt.answers)
     if not case.facts.failure:
         yield sanity_view.time(timed(job, prepared, feed, case), case)
     yield sanity_view.memory(case)

@@ -9,8 +9,8 @@ from torch import nn
 from sightline.diagnosis.sanity_network import Answers
 
 
-def answered(module: nn.Module, inputs: torch.Tensor) -> Answers:
-    """Outputs of a network for some images in evaluation mode, in float32, together and one alone.
+def answered(module: nn.Module, inputs: torch.Tensor) -> Answers | None:
+    """Outputs of a network for some images in evaluation mode, in float32, together and one alone; ``None``: no tensor.
 
     Args:
         module: the network; its mode changes.
@@ -20,7 +20,7 @@ def answered(module: nn.Module, inputs: torch.Tensor) -> Answers:
     own = inputs.detach().clone().requires_grad_(True)
     outputs: Any = module(own)  # a user's network may give something else
     if not isinstance(outputs, torch.Tensor):
-        return Answers(images=len(inputs), size=math.nan, spread=math.nan, crossed=0.0, apart=0.0)
+        return None
     random = torch.Generator().manual_seed(0)
     direction = torch.randn(outputs.shape[1:], generator=random).to(outputs)
     (slope,) = torch.autograd.grad((outputs[0] * direction).sum(), own, allow_unused=True, materialize_grads=True)
