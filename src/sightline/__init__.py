@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sightline.workflow.predict import predict_run as predict
     from sightline.workflow.replay import replay_runs as replay
     from sightline.workflow.report import report_run as report
+    from sightline.workflow.sanity import check_sanity as sanity
     from sightline.workflow.say import Say as Say
     from sightline.workflow.schedule import show_schedule as show_schedule
     from sightline.workflow.soup import make_soup as soup
@@ -70,6 +71,7 @@ _HOMES = {
     "replay": "workflow.replay:replay_runs",
     "report": "workflow.report:report_run",
     "resume": "workflow.train:resume_run",
+    "sanity": "workflow.sanity:check_sanity",
     "show_schedule": "workflow.schedule",
     "soup": "workflow.soup:make_soup",
     "split": "workflow.split:split_data",
@@ -107,6 +109,7 @@ __all__ = [
     "replay",
     "report",
     "resume",
+    "sanity",
     "show_schedule",
     "soup",
     "split",

@@ -11,7 +11,7 @@ import click
 from sightline.errors import SightlineError
 
 VERBS = (
-    *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule"),
+    *("demo", "check", "split", "pack", "augment", "models", "model", "lr-find", "schedule", "sanity"),
     *("train", "resume", "checkpoint", "replay", "diagnose", "soup", "ensemble", "bench", "evaluate", "compare"),
     *("errors", "predict", "explain", "export", "report"),
 )

@@ -144,6 +144,7 @@ def found(
     settings: tuple[str, ...] = (),
     evidence: Mapping[str, Any],
     threshold: Mapping[str, float],
+    page: str = "",
 ) -> Finding:
     """A finding of the diagnosis.
 
@@ -155,9 +156,10 @@ def found(
         settings: the same as ``key=value``.
         evidence: the numbers behind it.
         threshold: what they were held against.
+        page: where the docs explain it; empty: the section of its name of the page on diagnosis.
     """
     return Finding(
-        rule=rule, severity=severity, message=message, remedy=remedy, settings=settings, page=f"{PAGE}#{rule}",
+        rule=rule, severity=severity, message=message, remedy=remedy, settings=settings, page=page or f"{PAGE}#{rule}",
         evidence={name: _short(value) for name, value in evidence.items()}, threshold=dict(threshold),
     )  # fmt: skip
 

@@ -36,6 +36,11 @@ def normalized(facts: Facts, kind: str = "") -> tuple[str, ...]:
     return ()
 
 
+def usual_start(facts: Facts) -> tuple[str, ...]:
+    """The starting weights of the constructors, where larger ones were asked for."""
+    return ("model.init.std=none", "model.init.name=auto") if facts.number("model.init.std") > 0.1 else ()
+
+
 def more_images(facts: Facts) -> tuple[str, ...]:
     """All images where only some were used."""
     return ("data.limit=none",) if facts.setting("data.limit") is not None else ()

@@ -107,7 +107,7 @@ def bench_run(run: str | Path, *, steps: int = STEPS, say: Say | None = None) ->
 
 def _measured(job: Job, prepared: Prepared, steps: int, say: Say) -> Bench:
     config, last = prepared.config, WARM + steps
-    making = _making(job, steps)
+    making = milliseconds_of_making(job, steps)
     records = [one for one in train(job, lambda: job.state.step >= last) if one.kind == "step"][WARM:]
     whole = statistics.median(1000 * float(one.values["seconds"]) for one in records)
     waits = [1000 * float(one.values["wait"]) for one in records]
@@ -125,7 +125,7 @@ def _measured(job: Job, prepared: Prepared, steps: int, say: Say) -> Bench:
     )
 
 
-def _making(job: Job, steps: int) -> float:
+def milliseconds_of_making(job: Job, steps: int) -> float:
     """Milliseconds for the images of a step, while nothing is computed."""
     count = min(steps, job.plan.steps)
     batches = job.batches(0, count)

@@ -7,7 +7,7 @@ import numpy as np
 from sightline.diagnosis.case import Case, Rule, found
 from sightline.diagnosis.history import Floats
 from sightline.diagnosis.noise import finite
-from sightline.diagnosis.remedies import normalized, rate_for
+from sightline.diagnosis.remedies import normalized, rate_for, usual_start
 from sightline.diagnosis.rules.rate import FAR_CUT, MOSTLY, typical_ratio
 from sightline.errors import shortened
 from sightline.findings import Finding
@@ -71,13 +71,18 @@ def vanishing(case: Case) -> Finding | None:
     )  # fmt: skip
 
 
-def exploding(case: Case) -> Finding | None:
-    """The gradient is far larger than the weights, or far beyond the clip in nearly every step."""
+def gradient_over_weights(case: Case) -> float:
+    """Norm of the whole gradient over that of all weights, the median of the last three looks; 0: not looked at."""
     looks = case.history.looks
     gradient, weight = looks.figure("gradient_norm"), looks.figure("weight_norm")
     total = np.sqrt(np.nansum(np.square(gradient), axis=1)) / np.maximum(np.sqrt(np.nansum(weight**2, axis=1)), 1e-30)
     total = total[np.isfinite(gradient).any(axis=1)] if len(looks) else total
-    ratio = float(np.median(total[-3:])) if len(total) else 0.0
+    return float(np.median(total[-3:])) if len(total) else 0.0
+
+
+def exploding(case: Case) -> Finding | None:
+    """The gradient is far larger than the weights, or far beyond the clip in nearly every step."""
+    looks, ratio = case.history.looks, gradient_over_weights(case)
     if not ratio > EXPLODED:
         return None
     facts = case.facts
@@ -89,15 +94,10 @@ def exploding(case: Case) -> Finding | None:
         f"the gradient is {ratio:.3g} times as large as the weights in the last looks (step {looks.step[-1]})"
         + (", and is cut in nearly every step" if cut else ""),
         "clip the gradient, normalize between the layers, start from smaller weights",
-        settings=((() if math.isfinite(clip) else ("train.clip=1",)) + normalized(facts) + _usual_start(case)),
+        settings=((() if math.isfinite(clip) else ("train.clip=1",)) + normalized(facts) + usual_start(facts)),
         evidence={"ratio": ratio, "step": int(looks.step[-1])},
         threshold={"ratio": EXPLODED},
     )  # fmt: skip
-
-
-def _usual_start(case: Case) -> tuple[str, ...]:
-    """The starting weights of the constructors, where larger ones were asked for."""
-    return ("model.init.std=none", "model.init.name=auto") if case.facts.number("model.init.std") > 0.1 else ()
 
 
 def dead_relus(case: Case) -> Finding | None:
@@ -135,7 +135,7 @@ def saturated(case: Case) -> Finding | None:
         f"{worst:.0%} of the outputs of {names[int(shares.argmax())]} lie within 1 % of a bound, where next to no "
         "gradient passes",
         "start from smaller weights, normalize before the activation, lower the learning rate",
-        settings=(*_usual_start(case), *normalized(case.facts), *_gentler(case)),
+        settings=(*usual_start(case.facts), *normalized(case.facts), *_gentler(case)),
         evidence={"share": worst, "layers": [n for n, s in zip(names, shares, strict=True) if s >= SATURATED]},
         threshold={"share": SATURATED},
     )  # fmt: skip
