@@ -112,7 +112,9 @@ def test_groups_that_were_kept_together_are_drawn_together(pictures: Path, tmp_p
     patients = [f"p{place // 2}" for place in range(58)]
     table = write_table(pictures, tmp_path / "patients.csv", group=patients)
     train_small(table, tmp_path / "run", **{"train.steps": 4})
-    assert sightline.evaluate(tmp_path / "run")["drawn"] == "groups"
+    found = sightline.evaluate(tmp_path / "run")
+    assert found["drawn"] == "groups"
+    assert [own["test"]["name"] for own in found["baselines"]] == ["paired permutation test of whole groups"] * 2
 
 
 def test_images_are_drawn_alone_where_the_data_gives_the_parts(pictures: Path, tmp_path: Path):

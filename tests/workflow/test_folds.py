@@ -10,6 +10,8 @@ import pytest
 from sightline import compare, find_errors, resume, train, train_folds
 from sightline.data.split import read_split
 from sightline.errors import ConfigError, RunError
+from sightline.evaluation.design import Design
+from sightline.evaluation.intervals import share_interval
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
 from sightline.workflow.folds import resume_folds
@@ -156,6 +158,24 @@ def test_numbers_are_pooled_in_their_units(tmp_path: Path):
     assert done.report["pooled"]["mae"]["value"] == pytest.approx(np.abs(whole.logits - whole.targets).mean(), rel=1e-6)
     errors = find_errors(tmp_path / "folds", out=tmp_path / "errors.csv")
     assert errors["least_sure"] == {"absent": "numbers come without a probability"} and errors["n"] == 60
+
+
+def test_groups_are_drawn_together_in_the_pooled_figures_too(pictures: Path, tmp_path: Path):
+    images = sorted(pictures.glob("*/*.png"))
+    rows = [f"{image},{image.parent.name},p{place // 2}" for place, image in enumerate(images)]
+    (tmp_path / "patients.csv").write_text("\n".join(["path,label,group", *rows]) + "\n")
+    own = settings(**{"train.steps": 2, "train.evaluate": "2st"})
+    done = train_folds(tmp_path / "patients.csv", folds=2, settings=own, run=tmp_path / "folds")
+    whole = Predictions.load(Run(tmp_path / "folds").predictions("out-of-fold"))
+    patient = {str(image): place // 2 for place, image in enumerate(images)}
+    known: dict[int, int] = {}
+    codes = np.asarray([known.setdefault(patient[str(tmp_path / path)], len(known)) for path in whole.paths])
+    right = (whole.predicted == whole.labels).astype(float)
+    assert done.report is not None and done.report["pooled"]["drawn"] == "groups"
+    design = Design("groups", codes)
+    drawn = np.concatenate([one @ right / one.sum(axis=1) for one in design.weights(58, 100, 0)])
+    wanted = share_interval(right.mean(), drawn, confidence=0.95, freedom=design.freedom(58), alone=design.units(58))
+    assert done.report["pooled"]["accuracy"] == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_worst_images_of_all_folds_are_listed(folds: Path):

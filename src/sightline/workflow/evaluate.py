@@ -87,7 +87,7 @@ def evaluate_run(
     design = design_of(model, samples, indices, own=data is None)
     figures = figures_of(model, own, predictions, samples.take(indices), design, say)
     if data is None and name != "train":
-        figures["baselines"] = baselines_of(model, samples, indices, predictions, say)
+        figures["baselines"] = baselines_of(model, samples, indices, predictions, design, say)
     write_json(here.figures(name), figures)
     write_flat(figures, here.figures(name).with_suffix(".csv"))
     return figures
