@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.evaluation.class_figures import FIGURES, Totals
 from sightline.evaluation.design import Design
-from sightline.evaluation.intervals import Interval, difference, share_interval
+from sightline.evaluation.intervals import Interval, difference, share_interval, without
 from sightline.evaluation.label_metrics import jaccard
 from sightline.evaluation.number_metrics import Errors
 from sightline.evaluation.predictions import Predictions
@@ -53,8 +53,7 @@ class Seen:
             twins = np.asarray([self.value - self.error, self.value + self.error])
             return share_interval(self.value, twins, confidence=confidence, freedom=self.freedom, alone=self.alone)
         if self.alone < 2:
-            why = "one image, or one group of them, does not tell how far the figure varies"
-            return {"value": self.value, "low": None, "high": None, "why": why}
+            return without(self.value)
         reach = student_quantile((1 + confidence) / 2, self.freedom) * self.error
         return {"value": self.value, "low": self.value - reach, "high": self.value + reach}
 
