@@ -12,6 +12,8 @@ import sightline
 from sightline.errors import ConfigError, DataError
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
+from sightline.workflow.evaluate import evaluate_run
+from sightline.workflow.say import Say
 from small_training import train_small
 
 TRAINING = {"evaluation.groups": ["site", "label"], "train.lr": 0.01, "train.steps": 20}
@@ -93,6 +95,19 @@ def test_predictions_and_the_exported_file_answer_with_the_temperature(sites: Pa
     assert bundle.contract.temperature == 2.5 and bundle.document["contract"]["version"] == 3
     assert "divided by 2.5" in (bundle.folder / "card.md").read_text()
     assert "slices" not in bundle.document["metrics"] and "calibration" in bundle.document["metrics"]
+
+
+def test_a_temperature_that_is_not_needed_is_said_to_stay(
+    sites: Path, figures: dict, capsys: pytest.CaptureFixture[str]
+):
+    run = Run(sites)
+    before = run.temperatures.read_text()
+    run.temperatures.unlink()
+    evaluate_run(sites, say=Say())
+    entry = run.read_temperatures()[figures["weights_sha256"]]
+    told = "stays 1" if entry["temperature"] == 1.0 else f"is {entry['temperature']:.3g}"
+    assert f"it {told}: {entry['why']}" in capsys.readouterr().err
+    assert run.temperatures.read_text() == before
 
 
 def test_softmax_as_it_is_where_that_is_asked_for(pictures: Path, tmp_path: Path):
