@@ -2,11 +2,14 @@
 
 import json
 import re
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ranks import Alone
 from sightline import compare, find_errors, resume, train, train_folds
 from sightline.data.split import read_split
 from sightline.errors import ConfigError, RunError
@@ -17,7 +20,7 @@ from sightline.run import Run
 from sightline.workflow.folds import resume_folds
 from sightline.workflow.split import split_data
 from small_targets import write_lights
-from small_training import settings, timeless, weights_of
+from small_training import apart, settings, timeless, weights_of, words
 
 FOLDS = 3
 
@@ -114,6 +117,32 @@ def test_it_goes_on_with_the_fold_that_was_interrupted_as_if_it_had_not_been(
         mine, theirs = weights_of(tmp_path / "folds" / name), weights_of(folds / name)
         assert all((mine[key] == theirs[key]).all() for key in theirs)
         assert timeless(tmp_path / "folds" / name) == timeless(folds / name)
+
+
+def test_it_goes_on_after_a_kill_in_the_middle_of_a_fold_bit_for_bit(
+    folds: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counting.py").write_text(COUNTING.replace("raise_signal(signal.SIGTERM)", "raise_signal(9)"))
+    own = words(**{"train.loss.name": "counting:loss"})
+    process = Alone("train", str(pictures), "--folds", str(FOLDS), "--run", "folds", *own, SIGHTLINE_TEST_AT="20")
+    assert process.end() == -signal.SIGKILL
+    states = [Run(f"folds/fold{number}").info()["state"] for number in range(FOLDS)]
+    assert states == ["done", "prepared", "created"]
+    monkeypatch.setenv("SIGHTLINE_TEST_AT", "-1")
+    done = resume_folds("folds")
+    assert len(done.trained) == 2 and done.report == json.loads((folds / "cross-validation.json").read_text())["report"]
+    for number in range(FOLDS):
+        assert apart(tmp_path / "folds" / f"fold{number}", folds / f"fold{number}") == 0.0
+        assert timeless(tmp_path / "folds" / f"fold{number}") == timeless(folds / f"fold{number}")
+
+
+def test_answers_of_a_fold_that_was_trained_again_are_not_told_as_its_own(folds: Path, tmp_path: Path):
+    again = Path(shutil.copytree(folds, tmp_path / "folds"))
+    assert find_errors(again)["n"] == 58
+    Run(again / "fold1").note(best_weights_sha256="another")
+    with pytest.raises(RunError, match=rf"was trained again since\n  next: sightline resume {re.escape(str(again))}"):
+        find_errors(again)
 
 
 def test_one_that_is_done_is_measured_and_not_trained_again(folds: Path):

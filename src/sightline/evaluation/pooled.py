@@ -46,8 +46,8 @@ def pooled(folds: Sequence[Predictions]) -> Predictions:
         truths=None if first.truths is None else np.concatenate([one.targets for one in folds]),
         outputs=outputs,
         classes=first.classes,
-        contract_hash=_all([one.contract_hash for one in folds]),
-        weights_sha256=_all([one.weights_sha256 for one in folds]),
+        contract_hash=joined_sha256([one.contract_hash for one in folds]),
+        weights_sha256=joined_sha256([one.weights_sha256 for one in folds]),
         part=PART,
         source=first.source,
     )
@@ -105,5 +105,6 @@ def _figures(own: Predictions) -> dict[str, float]:
     return {name: float(value[0]) for name, value in judged(own).figures(np.ones((1, len(own)))).items()}
 
 
-def _all(digests: Sequence[str]) -> str:
+def joined_sha256(digests: Sequence[str]) -> str:
+    """One fingerprint of those of all folds, in their order."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()

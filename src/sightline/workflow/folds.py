@@ -24,7 +24,7 @@ from sightline.config_schema import all_settings
 from sightline.data.split import written
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.design import IMAGES, Design
-from sightline.evaluation.pooled import PART, measured, pooled
+from sightline.evaluation.pooled import PART, joined_sha256, measured, pooled
 from sightline.evaluation.predictions import Predictions
 from sightline.files import cannot_write, write_json
 from sightline.run import Run, next_run_folder
@@ -138,12 +138,15 @@ def out_of_fold(folder: str | Path) -> Predictions:
     """What each fold says of the images that it was not trained on.
 
     Raises:
-        RunError: not all folds are trained.
+        RunError: not all folds are trained, or one was trained again since they were measured.
     """
     stored = Run(folder).predictions(PART)
     if not stored.is_file():
         raise RunError(f"not all folds of {folder} are trained", hint=f"sightline resume {folder}")
-    return Predictions.load(stored)
+    found, now = Predictions.load(stored), [Run(own).info().get("best_weights_sha256") for own in _runs(Path(folder))]
+    if found.weights_sha256 != joined_sha256([str(digest) for digest in now]):
+        raise RunError(f"a fold of {folder} was trained again since", hint=f"sightline resume {folder} measures all")
+    return found
 
 
 def read_account(folder: Path) -> dict[str, Any]:
