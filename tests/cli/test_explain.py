@@ -32,7 +32,7 @@ def test_every_image_becomes_a_picture_with_its_answer(
     done = command("explain", digits_run, sevens, "--out", tmp_path / "maps")
     answers = {answer.image_id: answer for answer in predict(digits_run, sevens)}
     pictures = sorted((tmp_path / "maps").iterdir())
-    assert [picture.name for picture in pictures] == [f"{name}.png" for name in sorted(answers)]
+    assert [picture.name for picture in pictures] == sorted(answers)
     assert [line.split("  ")[1] for line in done.out.splitlines()] == [answer.label for answer in answers.values()]
     assert "3 pictures in" in done.err
     for picture in pictures:
@@ -49,6 +49,19 @@ def test_another_class_gives_another_map_and_the_same_answer(digits_run: Path, s
     assert own.heat.shape == other.heat.shape
     assert not np.array_equal(own.heat, other.heat)
     assert own.picture is None
+
+
+def test_pictures_have_names_of_their_own_whatever_those_of_the_images(
+    command: Command, digits_run: Path, sevens: Path, tmp_path: Path
+):
+    (tmp_path / "in" / ("deep" * 60)).mkdir(parents=True)
+    image = next(iter(sorted(sevens.iterdir())))
+    for name in ("a.png", "a.PNG", "-?.png", f"{'deep' * 60}/last.png"):
+        shutil.copy(image, tmp_path / "in" / name)
+    done = command("explain", digits_run, tmp_path / "in", "--out", tmp_path / "maps")
+    names = {path.name for path in (tmp_path / "maps").iterdir()}
+    assert done.code == 0 and {"a.png", "a-2.png", "image.png"} < names
+    assert [name for name in names if name.endswith("deep-last.png")] and len(names) == 4
 
 
 def test_json_is_one_document(command: Command, digits_run: Path, sevens: Path, tmp_path: Path):

@@ -71,6 +71,18 @@ def test_images_of_one_patient_are_no_independent_witnesses():
     assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
 
 
+def test_one_patient_alone_is_no_real_gap_of_a_number():
+    own, patients = of_numbers(60), np.arange(60) // 10
+    own.logits[patients == 2] += 3 * own.logits.std(axis=0)  # one patient whose images are all far off
+    rows = gaps_of(compared(own, Design("groups", patients)), {"patient": (tuple("abcdef"), patients)}, 0.95)
+    for row in rows:
+        assert row["gap"]["value"] is None and not row["gap"]["real"] and "kept together as one" in row["gap"]["why"]
+        assert row["figures"]["mae"]["value"] > 0 and row["figures"]["mae"]["low"] is None
+    halves = gaps_of(compared(own, Design("groups", patients)), {"half": (("x", "y"), patients // 3)}, 0.95)
+    assert all(row["gap"]["low"] < row["gap"]["value"] < row["gap"]["high"] for row in halves)
+    json.dumps(rows, allow_nan=False)
+
+
 def test_too_few_images_are_not_compared_and_unknown_ones_belong_nowhere():
     codes = np.where(np.arange(100) < LEAST - 1, 0, np.where(np.arange(100) < 60, 1, -1))
     rows = gaps_of(compared(answers(np.ones(100, bool))), {"site": (("few", "many"), codes)}, 0.95)

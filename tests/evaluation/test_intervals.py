@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
+from test_number_metrics import predictions as of_numbers
 
 from sightline.evaluation.design import IMAGES, Design
-from sightline.evaluation.intervals import difference, share_interval, spread_interval, undefined
+from sightline.evaluation.intervals import (
+    WHY_ALONE,
+    difference,
+    error_interval,
+    share_interval,
+    spread_interval,
+    undefined,
+)
+from sightline.evaluation.metrics import measure
+from sightline.evaluation.page.numbers import number_headline, number_pairs
 
 SURE = {"confidence": 0.95, "freedom": 1e9}
 
@@ -36,9 +46,21 @@ def test_few_groups_make_it_wider():
 
 def test_a_figure_without_ends_has_the_percentiles_of_its_resamples():
     drawn = np.append(np.random.default_rng(0).gamma(2.0, size=9999), np.nan)
-    found = spread_interval(2.0, drawn, **SURE)
+    found = spread_interval(2.0, drawn, **SURE, alone=40)
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     assert (found["value"], found["low"], found["high"]) == pytest.approx((2.0, low, high), rel=1e-6)
+
+
+def test_one_image_or_one_group_of_them_tells_nothing_of_the_spread():
+    drawn = np.full(50, 1.7)
+    for interval in (error_interval, spread_interval):
+        found = interval(1.7, drawn, **SURE, alone=1)
+        assert found == {"value": 1.7, "low": None, "high": None, "why": WHY_ALONE}
+    numbers = of_numbers(1)
+    for design in (IMAGES, Design("groups", np.array([3]))):
+        figures = measure(numbers, resamples=100, confidence=0.9, seed=0, train_counts=[1, 1], design=design)
+        assert figures["mae"]["value"] > 0 and figures["mae"]["low"] is None and figures["bias"]["low"] is None
+        assert "varies is not known" in number_headline(figures) and "one image" in number_pairs(figures)[0][2]
 
 
 def test_a_difference_of_shares_is_newcombes():

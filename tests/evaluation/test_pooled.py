@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from made_up import random_classes, random_numbers
 
+from sightline.cli.folds import conclude_folds
 from sightline.data.samples import Names
 from sightline.errors import DataError
 from sightline.evaluation.metrics import measure
 from sightline.evaluation.pooled import measured, pooled
+from sightline.workflow.folds import Folds
 
 
 def fold(number: int, make=random_classes):
@@ -42,6 +44,15 @@ def test_images_without_a_label_count_in_no_fold():
 def test_numbers_keep_their_units():
     report = measured([fold(number, random_numbers) for number in range(2)], resamples=100, confidence=0.9, seed=1)
     assert report["figure"] == "mae" and report["low"]["mae"] <= report["mean"]["mae"] <= report["high"]["mae"]
+
+
+def test_a_figure_that_is_not_defined_is_shown_with_the_reason(tmp_path, capsys):
+    folds = [fold(number, random_numbers) for number in range(2)]
+    for one in folds:
+        one.targets[:] = 3.0
+    report = measured(folds, resamples=100, confidence=0.9, seed=1)
+    conclude_folds(lambda: Folds(tmp_path, (), report))
+    assert "r2 –   the true numbers are all the same" in capsys.readouterr().out
 
 
 def test_an_image_in_two_folds_is_refused():

@@ -3,16 +3,19 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sightline import compare, evaluate
+from sightline import compare, evaluate, resume
 from sightline.errors import ConfigError, DataError, RunError
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
 from sightline.workflow.compare import compare_runs
+from sightline.workflow.report import report_run
+from sightline.workflow.trained import best_weights
 from small_targets import write_lights, write_shapes
 from small_training import train_small, write_pictures
 
@@ -62,6 +65,48 @@ def test_predictions_of_other_weights_are_measured_again(runs: list[Path], tmp_p
     assert measured != Run(run).info()["best_weights_sha256"]
     found = compare([runs[1], run], costs=False)
     assert found["runs"][1]["weights_sha256"] == Run(run).info()["best_weights_sha256"]
+
+
+def test_a_kill_leaves_no_figures_beside_predictions_of_other_weights(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = Run(shutil.copytree(runs[0], tmp_path / "run"))
+    evaluate(run.folder)
+    checkpoints = Checkpoints(run.checkpoints)
+    other = next(one.file for one in checkpoints.entries() if one.file != checkpoints.names("best"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("figures_of", "write_json", "write_flat"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(f"sightline.workflow.evaluate.{place}", killed)
+            evaluate(run.folder, checkpoint=other)
+        figures = run.read_figures("test")
+        stored = Predictions.load(run.predictions("test")).weights_sha256
+        assert figures is None or figures["weights_sha256"] == stored, place
+    assert not run.figures("test").with_suffix(".csv").exists()
+
+
+def test_predictions_from_before_a_killed_training_are_not_those_of_the_run(
+    runs: list[Path], pictures: Path, tmp_path: Path, disturbed: Callable[[str], None]
+):
+    disturbed("5 SIGTERM")
+    own = {"train.loss.name": "disturbed:loss", "train.lr": 1e-2}
+    train_small(pictures, tmp_path / "run", **own)
+    before = evaluate(tmp_path / "run")
+    disturbed(f"0 copy {tmp_path / 'run'} {tmp_path / 'kills'}")
+    resume(tmp_path / "run")
+    killed = next(
+        copy for copy in sorted((tmp_path / "kills").iterdir(), key=lambda path: int(path.name))
+        if best_weights(Run(copy)) != before["weights_sha256"]
+    )  # fmt: skip
+    disturbed("")
+    assert Run(killed).info()["best_weights_sha256"] is None
+    found = compare([runs[1], killed], costs=False)
+    assert found["runs"][1]["weights_sha256"] == best_weights(Run(killed)) != before["weights_sha256"]
+    (killed / "predictions" / "test.json").write_bytes((tmp_path / "run" / "predictions" / "test.json").read_bytes())
+    assert "measured on other weights than the run holds now" in report_run(killed).read_text()
 
 
 def test_other_images_are_refused_or_left_out_where_asked(runs: list[Path], pictures: Path, tmp_path: Path):

@@ -79,6 +79,18 @@ def test_shares_are_fitted_on_validation_images_alone(runs: list[Path], tmp_path
     assert losses.mean() == pytest.approx(made.fitted["fitted"], rel=1e-4)
 
 
+def test_a_first_run_that_is_left_out_still_says_where_the_images_are(
+    runs: list[Path], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rows = [f"{image},{image.parent.name}" for image in sorted(pictures.glob("*/*.png"))]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    train_small(tmp_path / "table.csv", tmp_path / "other", **{"train.steps": 3})
+    monkeypatch.setattr("sightline.workflow.ensemble.fit_shares", lambda said: np.array([0.0, 1.0]))
+    made = ensemble([runs[0], tmp_path / "other"], tmp_path / "both", how="weighted")
+    assert made.weights == {str(runs[0]): 0.0, str(tmp_path / "other"): 1.0}
+    assert set(answers(tmp_path / "both", "train").paths) <= set(split_of(runs[0]).paths)
+
+
 def test_several_views_and_votes(runs: list[Path], tmp_path: Path):
     ensemble(runs[:1], tmp_path / "mirrored", tta=["hflip"])
     ensemble([*runs], tmp_path / "votes", how="vote", tta=["hflip", "crops"])

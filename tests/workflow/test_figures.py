@@ -12,6 +12,8 @@ import sightline
 from sightline.errors import ConfigError, DataError
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
+from sightline.workflow.evaluate import evaluate_run
+from sightline.workflow.say import Say
 from small_training import train_small
 
 TRAINING = {"evaluation.groups": ["site", "label"], "train.lr": 0.01, "train.steps": 20}
@@ -95,6 +97,19 @@ def test_predictions_and_the_exported_file_answer_with_the_temperature(sites: Pa
     assert "slices" not in bundle.document["metrics"] and "calibration" in bundle.document["metrics"]
 
 
+def test_a_temperature_that_is_not_needed_is_said_to_stay(
+    sites: Path, figures: dict, capsys: pytest.CaptureFixture[str]
+):
+    run = Run(sites)
+    before = run.temperatures.read_text()
+    run.temperatures.unlink()
+    evaluate_run(sites, say=Say())
+    entry = run.read_temperatures()[figures["weights_sha256"]]
+    told = "stays 1" if entry["temperature"] == 1.0 else f"is {entry['temperature']:.3g}"
+    assert f"it {told}: {entry['why']}" in capsys.readouterr().err
+    assert run.temperatures.read_text() == before
+
+
 def test_softmax_as_it_is_where_that_is_asked_for(pictures: Path, tmp_path: Path):
     train_small(pictures, tmp_path / "run", **{"evaluation.temperature": "none", "train.steps": 4})
     found = sightline.evaluate(tmp_path / "run")
@@ -112,7 +127,9 @@ def test_groups_that_were_kept_together_are_drawn_together(pictures: Path, tmp_p
     patients = [f"p{place // 2}" for place in range(58)]
     table = write_table(pictures, tmp_path / "patients.csv", group=patients)
     train_small(table, tmp_path / "run", **{"train.steps": 4})
-    assert sightline.evaluate(tmp_path / "run")["drawn"] == "groups"
+    found = sightline.evaluate(tmp_path / "run")
+    assert found["drawn"] == "groups"
+    assert [own["test"]["name"] for own in found["baselines"]] == ["paired permutation test of whole groups"] * 2
 
 
 def test_images_are_drawn_alone_where_the_data_gives_the_parts(pictures: Path, tmp_path: Path):

@@ -2,20 +2,25 @@
 
 import json
 import re
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ranks import Alone
 from sightline import compare, find_errors, resume, train, train_folds
 from sightline.data.split import read_split
 from sightline.errors import ConfigError, RunError
+from sightline.evaluation.design import Design
+from sightline.evaluation.intervals import share_interval
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
 from sightline.workflow.folds import resume_folds
 from sightline.workflow.split import split_data
 from small_targets import write_lights
-from small_training import settings, timeless, weights_of
+from small_training import apart, settings, timeless, weights_of, words
 
 FOLDS = 3
 
@@ -114,6 +119,32 @@ def test_it_goes_on_with_the_fold_that_was_interrupted_as_if_it_had_not_been(
         assert timeless(tmp_path / "folds" / name) == timeless(folds / name)
 
 
+def test_it_goes_on_after_a_kill_in_the_middle_of_a_fold_bit_for_bit(
+    folds: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counting.py").write_text(COUNTING.replace("raise_signal(signal.SIGTERM)", "raise_signal(9)"))
+    own = words(**{"train.loss.name": "counting:loss"})
+    process = Alone("train", str(pictures), "--folds", str(FOLDS), "--run", "folds", *own, SIGHTLINE_TEST_AT="20")
+    assert process.end() == -signal.SIGKILL
+    states = [Run(f"folds/fold{number}").info()["state"] for number in range(FOLDS)]
+    assert states == ["done", "prepared", "created"]
+    monkeypatch.setenv("SIGHTLINE_TEST_AT", "-1")
+    done = resume_folds("folds")
+    assert len(done.trained) == 2 and done.report == json.loads((folds / "cross-validation.json").read_text())["report"]
+    for number in range(FOLDS):
+        assert apart(tmp_path / "folds" / f"fold{number}", folds / f"fold{number}") == 0.0
+        assert timeless(tmp_path / "folds" / f"fold{number}") == timeless(folds / f"fold{number}")
+
+
+def test_answers_of_a_fold_that_was_trained_again_are_not_told_as_its_own(folds: Path, tmp_path: Path):
+    again = Path(shutil.copytree(folds, tmp_path / "folds"))
+    assert find_errors(again)["n"] == 58
+    Run(again / "fold1").note(best_weights_sha256="another")
+    with pytest.raises(RunError, match=rf"was trained again since\n  next: sightline resume {re.escape(str(again))}"):
+        find_errors(again)
+
+
 def test_one_that_is_done_is_measured_and_not_trained_again(folds: Path):
     before = [Run(folds / f"fold{number}").info()["finished"] for number in range(FOLDS)]
     done = resume_folds(folds)
@@ -156,6 +187,24 @@ def test_numbers_are_pooled_in_their_units(tmp_path: Path):
     assert done.report["pooled"]["mae"]["value"] == pytest.approx(np.abs(whole.logits - whole.targets).mean(), rel=1e-6)
     errors = find_errors(tmp_path / "folds", out=tmp_path / "errors.csv")
     assert errors["least_sure"] == {"absent": "numbers come without a probability"} and errors["n"] == 60
+
+
+def test_groups_are_drawn_together_in_the_pooled_figures_too(pictures: Path, tmp_path: Path):
+    images = sorted(pictures.glob("*/*.png"))
+    rows = [f"{image},{image.parent.name},p{place // 2}" for place, image in enumerate(images)]
+    (tmp_path / "patients.csv").write_text("\n".join(["path,label,group", *rows]) + "\n")
+    own = settings(**{"train.steps": 2, "train.evaluate": "2st"})
+    done = train_folds(tmp_path / "patients.csv", folds=2, settings=own, run=tmp_path / "folds")
+    whole = Predictions.load(Run(tmp_path / "folds").predictions("out-of-fold"))
+    patient = {str(image): place // 2 for place, image in enumerate(images)}
+    known: dict[int, int] = {}
+    codes = np.asarray([known.setdefault(patient[str(tmp_path / path)], len(known)) for path in whole.paths])
+    right = (whole.predicted == whole.labels).astype(float)
+    assert done.report is not None and done.report["pooled"]["drawn"] == "groups"
+    design = Design("groups", codes)
+    drawn = np.concatenate([one @ right / one.sum(axis=1) for one in design.weights(58, 100, 0)])
+    wanted = share_interval(right.mean(), drawn, confidence=0.95, freedom=design.freedom(58), alone=design.units(58))
+    assert done.report["pooled"]["accuracy"] == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_worst_images_of_all_folds_are_listed(folds: Path):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,10 +32,13 @@ def command(
     """
     from sightline.workflow.explain import explain_run  # noqa: PLC0415
 
-    found = list(explain_run(run, paths, part=part, asked=asked, out=out, checkpoint=checkpoint))
+    found: list[dict[str, Any]] = []
+    for one in explain_run(run, paths, part=part, asked=asked, out=out, checkpoint=checkpoint):
+        found.append(one.as_dict())  # without the map, of which there is no room for thousands
+        if not as_json:
+            click.echo(f"{one.picture}  {one.answer.told}")
     if as_json:
-        click.echo(json.dumps([one.as_dict() for one in found], ensure_ascii=False))
+        click.echo(json.dumps(found, ensure_ascii=False))
         return
-    for one in found:
-        click.echo(f"{one.picture}  {one.answer.told}")
-    click.echo(f"{len(found)} picture{'s' if len(found) > 1 else ''} in {out}, of layer {found[0].layer}", err=True)
+    layer = found[0]["layer"]
+    click.echo(f"{len(found)} picture{'s' if len(found) > 1 else ''} in {out}, of layer {layer}", err=True)

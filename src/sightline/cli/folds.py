@@ -37,6 +37,8 @@ def _show(folder: Path, report: dict[str, Any]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from sightline.cli.figure_table import told  # noqa: PLC0415
+
     names = list(report["mean"])
     table = Table("fold", "images", *names, header_style="bold")
     for column in table.columns[1:]:
@@ -51,8 +53,8 @@ def _show(folder: Path, report: dict[str, Any]) -> None:
     for name in names:
         own = whole.get(name)
         if isinstance(own, dict):
-            interval = f"{whole['confidence']:.0%} interval {own['low']:.4g} to {own['high']:.4g}"
-            click.echo(f"{name} {own['value']:.4g}   {interval}   all {whole['n']} images, each out of its fold")
+            figure = told(own, f"{whole['confidence']:.0%}")
+            click.echo(f"{name} {figure}   all {whole['n']} images, each out of its fold")
     click.echo(f"folds {folder}")
     click.echo(
         f"figures: {folder / 'cross-validation.json'}, predictions: {folder / 'predictions' / 'out-of-fold.npz'}",

@@ -74,9 +74,25 @@ def constant(truths: NDArray[Any], like: Predictions) -> tuple[str, Predictions]
 
 
 def against(
-    name: str, baseline: Predictions, model: Predictions, *, resamples: int, confidence: float, seed: int
+    name: str,
+    baseline: Predictions,
+    model: Predictions,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    groups: NDArray[np.integer[Any]] | None = None,
 ) -> dict[str, Any]:
     """Whether a model is better than a baseline on the same images: a paired comparison, in a sentence.
+
+    Args:
+        name: of the baseline.
+        baseline: what it said.
+        model: what the model said of the same images.
+        resamples: bootstrap resamples behind each interval.
+        confidence: of the intervals; the model is better or worse where p is below the rest.
+        seed: of resampling and permutation.
+        groups: group of each image ``[n]``, where images of one group were kept together.
 
     Returns:
         JSON-ready: ``name``, ``figure``, ``n``, the ``value`` of the baseline with its interval, that of the model
@@ -84,7 +100,7 @@ def against(
         ``told``.
     """
     named = {"baseline": baseline, "model": model}
-    found = compare_predictions(named, resamples=resamples, confidence=confidence, seed=seed)
+    found = compare_predictions(named, resamples=resamples, confidence=confidence, seed=seed, groups=groups)
     figure, pair = found["figure"], found["pairs"][0]
     own, rival = (row["figures"][figure] for row in found["runs"])
     verdict = {"other better": "better", "one better": "worse"}.get(pair["verdict"], "not distinguishable")

@@ -60,7 +60,9 @@ def headline_figures(
         if not np.isfinite(value):
             found[name] = undefined(WHY[name])
         elif name == "log_loss":
-            found[name] = error_interval(value, drawn[name], confidence=confidence, freedom=freedom)
+            found[name] = error_interval(
+                value, drawn[name], confidence=confidence, freedom=freedom, alone=design.units(images)
+            )
         else:
             rests = alone["classes" if name in MEANS_OVER_CLASSES else "images"]
             found[name] = share_interval(

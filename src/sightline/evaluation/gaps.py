@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.evaluation.class_figures import FIGURES, Totals
 from sightline.evaluation.design import Design
-from sightline.evaluation.intervals import Interval, difference, share_interval
+from sightline.evaluation.intervals import Interval, difference, share_interval, without
 from sightline.evaluation.label_metrics import jaccard
 from sightline.evaluation.number_metrics import Errors
 from sightline.evaluation.predictions import Predictions
@@ -47,11 +47,13 @@ class Seen:
     """Whether it lies between 0 and 1."""
 
     def at(self, confidence: float) -> Interval:
-        """The figure and its interval."""
+        """The figure and its interval; an error that rests on one image, or on one group, has none."""
         if self.share:
             # Two values with the variance that was found.
             twins = np.asarray([self.value - self.error, self.value + self.error])
             return share_interval(self.value, twins, confidence=confidence, freedom=self.freedom, alone=self.alone)
+        if self.alone < 2:
+            return without(self.value)
         reach = student_quantile((1 + confidence) / 2, self.freedom) * self.error
         return {"value": self.value, "low": self.value - reach, "high": self.value + reach}
 
@@ -68,6 +70,10 @@ class Compared:
     def __init__(self, predictions: Predictions, design: Design, seed: int):
         self.predictions, self.design, self.seed = predictions, design, seed
         self.kind, self.judged = predictions.kind, JUDGED[predictions.kind]
+
+    def units(self, places: NDArray[np.int64]) -> int:
+        """How many independent things are at these places: images, or groups that were kept together."""
+        return self.design.take(places).units(len(places))
 
     def seen(self, places: NDArray[np.int64]) -> dict[str, Seen]:
         """The figures of the images at these places; those that are not defined are left out."""
@@ -125,6 +131,9 @@ def gaps_of(
             if min(len(inside), len(rest)) < LEAST:
                 few = f"fewer than {LEAST} images of this group, or of all others"
                 row["gap"] = {"value": None, "low": None, "high": None, "why": few, "real": False}
+            elif min(compared.units(inside), compared.units(rest)) < 2:
+                one = "the images of this group, or all others, were kept together as one: it may be that one alone"
+                row["gap"] = {"value": None, "low": None, "high": None, "why": one, "real": False}
             else:
                 tested.append((row, seen[compared.judged], compared.seen(rest)[compared.judged]))
     shared = 1 - (1 - confidence) / max(1, len(tested))

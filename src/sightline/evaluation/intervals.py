@@ -22,9 +22,12 @@ from sightline.evaluation.quantiles import normal_share, student_quantile
 from sightline.evaluation.resample import Floats
 
 Interval = dict[str, Any]
-"""``value``, ``low`` and ``high``; all of them ``None`` and ``why`` where the figure is not defined."""
+"""``value``, ``low`` and ``high``; all of them ``None`` and ``why`` where the figure is not defined, the ends alone
+where it is and its spread is not known."""
 ENDS: dict[str, tuple[float, float]] = {"mcc": (-1.0, 1.0), "kappa": (-1.0, 1.0), "brier": (0.0, 2.0)}
 """Least and largest value of figures that are no shares of 1."""
+
+WHY_ALONE = "one image, or one group of them, does not tell how far the figure varies"
 
 
 def undefined(why: str) -> Interval:
@@ -74,18 +77,25 @@ def score_bounds(share: float, count: float, quantile: float) -> tuple[float, fl
     return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
-def error_interval(value: float, drawn: Floats, *, confidence: float, freedom: float) -> Interval:
-    """A figure from 0 up and its interval; NaN among its resamples do not count."""
+def without(value: float) -> Interval:
+    """A figure that rests on one image, or on one group: its resamples cannot differ, so it has no interval."""
+    return {"value": float(value), "low": None, "high": None, "why": WHY_ALONE}
+
+
+def error_interval(value: float, drawn: Floats, *, confidence: float, freedom: float, alone: float) -> Interval:
+    """A figure from 0 up and its interval; NaN among its resamples do not count. ``alone`` as in ``share_interval``."""
     known = drawn[np.isfinite(drawn)]
-    if not value > 0 or not len(known):
-        return spread_interval(value, drawn, confidence=confidence, freedom=freedom)
+    if alone < 2 or not value > 0 or not len(known):
+        return spread_interval(value, drawn, confidence=confidence, freedom=freedom, alone=alone)
     reach = student_quantile((1 + confidence) / 2, freedom) * float(known.std()) / float(value)
     factor = math.exp(min(reach, 700.0))
     return {"value": float(value), "low": float(value) / factor, "high": float(value) * factor}
 
 
-def spread_interval(value: float, drawn: Floats, *, confidence: float, freedom: float) -> Interval:
+def spread_interval(value: float, drawn: Floats, *, confidence: float, freedom: float, alone: float) -> Interval:
     """A figure without ends and the percentiles of its resamples; NaN among these do not count."""
+    if alone < 2:
+        return without(value)
     known = drawn[np.isfinite(drawn)]
     known = known if len(known) else np.asarray([value], np.float64)
     edge = normal_share(-student_quantile((1 + confidence) / 2, freedom))

@@ -43,7 +43,8 @@ def figures_of_numbers(
         value, many = (value.mean(), many.mean(axis=1)) if place is None else (value[place], many[:, place])
         if not np.isfinite(value):
             return undefined(WHY_NO_R2)
-        return _INTERVALS[name](value, many, confidence=confidence, freedom=design.freedom(images))
+        how = {"freedom": design.freedom(images), "alone": design.units(images)}
+        return _INTERVALS[name](value, many, confidence=confidence, **how)
 
     units, off = predictions.units or ("",) * count, np.abs(said - true)
     plain = {"median_error": np.median(off, axis=0), "largest_error": off.max(axis=0)}

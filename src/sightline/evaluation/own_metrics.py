@@ -78,7 +78,8 @@ def own_figures(
         drawn = np.asarray([math.nan if one is None else one for one in each])
         ends, freedom = getattr(metric, "ends", None), design.freedom(images)
         found[name] = (
-            spread_interval(value, drawn, confidence=confidence, freedom=freedom) if ends is None
+            spread_interval(value, drawn, confidence=confidence, freedom=freedom, alone=design.units(images))
+            if ends is None
             else share_interval(value, drawn, confidence=confidence, freedom=freedom,
                                 alone=design.units(images), ends=ends)
         )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from sightline.data.samples import Names
 from sightline.errors import DataError
+from sightline.evaluation.design import IMAGES, Design
 from sightline.evaluation.judged import PRIMARY, judged
 from sightline.evaluation.metrics import measure
 from sightline.evaluation.predictions import Predictions
@@ -45,19 +46,28 @@ def pooled(folds: Sequence[Predictions]) -> Predictions:
         truths=None if first.truths is None else np.concatenate([one.targets for one in folds]),
         outputs=outputs,
         classes=first.classes,
-        contract_hash=_all([one.contract_hash for one in folds]),
-        weights_sha256=_all([one.weights_sha256 for one in folds]),
+        contract_hash=joined_sha256([one.contract_hash for one in folds]),
+        weights_sha256=joined_sha256([one.weights_sha256 for one in folds]),
         part=PART,
         source=first.source,
     )
 
 
-def measured(folds: Sequence[Predictions], *, resamples: int, confidence: float, seed: int) -> dict[str, Any]:
+def measured(
+    folds: Sequence[Predictions], *, resamples: int, confidence: float, seed: int, design: Design = IMAGES
+) -> dict[str, Any]:
     """The figures of a cross-validation.
 
     The pooled figures stand for every image once, with an interval for the choice of images. Mean and standard
     deviation over the folds tell how much the figure moves with the training part; they are no standard error, for the
     training parts overlap (Bengio and Grandvalet, 2004).
+
+    Args:
+        folds: what each model said of the images that it was not trained on.
+        resamples: bootstrap resamples behind each interval.
+        confidence: share of such intervals that cover the truth, 0-1.
+        seed: of the resampling.
+        design: how the images of all folds, one fold after the other, are drawn again.
 
     Returns:
         JSON-ready: ``figure``, ``folds`` (figures of each), ``mean``, ``std``, ``low`` and ``high`` (the lowest and the
@@ -69,8 +79,9 @@ def measured(folds: Sequence[Predictions], *, resamples: int, confidence: float,
         np.bincount(known, minlength=len(whole.classes)) if whole.truths is None else (whole.truths > 0.5).sum(axis=0)
     )
     figures = measure(
-        whole, resamples=resamples, confidence=confidence, seed=seed, train_counts=counts, train_images=len(whole)
-    )
+        whole, resamples=resamples, confidence=confidence, seed=seed, train_counts=counts, train_images=len(whole),
+        design=design,
+    )  # fmt: skip
     rows = [_figures(one) for one in folds]
     columns = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
     spread = {
@@ -94,5 +105,6 @@ def _figures(own: Predictions) -> dict[str, float]:
     return {name: float(value[0]) for name, value in judged(own).figures(np.ones((1, len(own)))).items()}
 
 
-def _all(digests: Sequence[str]) -> str:
+def joined_sha256(digests: Sequence[str]) -> str:
+    """One fingerprint of those of all folds, in their order."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -14,6 +14,7 @@ from sightline.data.samples import Samples
 from sightline.data.transforms import Evaluation
 from sightline.errors import DataError, RunError
 from sightline.evaluation.baseline import NAME, SIDE, against, answered, constant, fit_baseline, small_pixels
+from sightline.evaluation.design import Design
 from sightline.evaluation.predictions import Predictions
 from sightline.evaluation.resample import Floats
 from sightline.files import sha256_of, write_json
@@ -34,7 +35,12 @@ _CHUNK = 100
 
 
 def baselines_of(
-    model: TrainedModel, samples: Samples, indices: NDArray[np.int64], predictions: Predictions, say: Say
+    model: TrainedModel,
+    samples: Samples,
+    indices: NDArray[np.int64],
+    predictions: Predictions,
+    design: Design,
+    say: Say,
 ) -> list[dict[str, Any]]:
     """Compare a model with the baselines of its run, on the same images: a constant answer, and one that learns.
 
@@ -46,6 +52,7 @@ def baselines_of(
         samples: all samples of the run.
         indices: those of the part.
         predictions: what the model said of them, in this order.
+        design: how these images are drawn again; groups are compared as wholes.
         say: where notes go.
 
     Returns:
@@ -63,6 +70,7 @@ def baselines_of(
         "resamples": config.evaluation.resamples,
         "confidence": config.evaluation.confidence,
         "seed": config.seed,
+        "groups": design.take(rows).codes if design.how == "groups" else None,
     }
     found = [against(*constant(samples.targets_of(train), asked), asked, **how)]
     try:

@@ -36,6 +36,7 @@ def settled_temperature(model: TrainedModel, samples: Samples, say: Say) -> Trai
         raw = dataclasses.replace(model, temperature=1.0)
         answers = predicted(raw, samples, indices, "val", str(samples.root))
         fitted = fit_temperature(answers.logits, answers.labels, design=design_of(model, samples, indices))
+        say.note(f"it {'stays 1' if fitted.temperature == 1.0 else f'is {fitted.temperature:.3g}'}: {fitted.why}")
         known[model.weights_sha256] = {"checkpoint": model.checkpoint, **dataclasses.asdict(fitted)}
         write_json(model.run.temperatures, known)
     return dataclasses.replace(model, temperature=float(known[model.weights_sha256]["temperature"]))

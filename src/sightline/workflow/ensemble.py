@@ -97,7 +97,7 @@ def make_ensemble(
     kept = [place for place, share in enumerate(account["weights"]) if share > 0]
     account |= {key: [account[key][place] for place in kept] for key in ("runs", "weights")}
     account |= {"fitted": fitted} if fitted else {}
-    run = _written([models[place] for place in kept], out, contract, rows, account)
+    run = _written(opened[0], [models[place] for place in kept], out, contract, rows, account)
     return Made(run, weights, fitted, run.info()["weights_sha256"])
 
 
@@ -256,11 +256,20 @@ def _fitted(
 
 
 def _written(
-    models: Sequence[TrainedModel], out: Path, contract: Contract, rows: list[list[str]], account: dict[str, Any]
+    first: Run,
+    models: Sequence[TrainedModel],
+    out: Path,
+    contract: Contract,
+    rows: list[list[str]],
+    account: dict[str, Any],
 ) -> Run:
-    """A folder like that of a run; its settings come last, for without them it is none."""
+    """A folder like that of a run; its settings come last, for without them it is none.
+
+    Split and settings are those of the first run, though its own network may be left out: its paths are relative to
+    its data.
+    """
     require_free(out, make=True)
-    run, first = Run.create(out), models[0].run
+    run = Run.create(out)
     for place, model in enumerate(models):
         _copied(model, Run.create(out / "members" / str(place)))
     contract.save(run.contract)

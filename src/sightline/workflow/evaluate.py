@@ -16,7 +16,7 @@ from sightline.data.formats.members import SUFFIXES
 from sightline.data.read import TABLES, read
 from sightline.data.samples import PARTS, Samples
 from sightline.data.split import apply_split, refuse_changes, refuse_stated_changes
-from sightline.errors import ConfigError, DataError, SplitError, shortened
+from sightline.errors import ConfigError, DataError, RunError, SplitError, shortened
 from sightline.evaluation.flat import write_flat
 from sightline.evaluation.predictions import Predictions
 from sightline.files import write_json
@@ -83,14 +83,27 @@ def evaluate_run(
     if name == "train":
         say.note("warning: the model was trained on these images, and its figures on them flatter it")
     predictions = predicted(model, samples, indices, name, str(samples.root))
-    predictions.save(here.predictions(name))
     design = design_of(model, samples, indices, own=data is None)
     figures = figures_of(model, own, predictions, samples.take(indices), design, say)
     if data is None and name != "train":
-        figures["baselines"] = baselines_of(model, samples, indices, predictions, say)
-    write_json(here.figures(name), figures)
-    write_flat(figures, here.figures(name).with_suffix(".csv"))
+        figures["baselines"] = baselines_of(model, samples, indices, predictions, design, say)
+    _store(here, name, predictions, figures)
     return figures
+
+
+def _store(run: Run, name: str, predictions: Predictions, figures: dict[str, Any]) -> None:
+    """Write all of it. Figures of other weights go first: a kill leaves none rather than those beside the new ones."""
+    table = run.figures(name).with_suffix(".csv")
+    try:
+        before = (run.read_figures(name) or {}).get("weights_sha256")
+    except RunError:  # damaged
+        before = None
+    if before != predictions.weights_sha256:
+        for path in (run.figures(name), table):
+            path.unlink(missing_ok=True)
+    predictions.save(run.predictions(name))
+    write_json(run.figures(name), figures)
+    write_flat(figures, table)
 
 
 def headline_part(samples: Samples) -> str:

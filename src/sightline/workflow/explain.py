@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.data.image import is_image_name
 from sightline.errors import ConfigError, DataError, ImageError, did_you_mean
 from sightline.evaluation.heat_maps import heat_maps, place_of
 from sightline.evaluation.heat_picture import beside, overlaid
@@ -21,6 +22,8 @@ from sightline.workflow.items import items_of, seen
 from sightline.workflow.trained import TrainedModel, open_trained
 
 _AT_ONCE = 16
+_LONGEST = 200
+"""Bytes of a file name, which file systems bound."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +124,10 @@ def _explained(model: TrainedModel, items: Iterator[Any], asked: str | None, out
 
 
 def _file_name(image_id: str, used: set[str]) -> str:
-    """A file name of its own for each image, like its path."""
-    plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in image_id).strip("-")
+    """A file name of its own for each image, like its path without the ending; of a long one the end."""
+    whole = image_id.rpartition(".")[0] if is_image_name(image_id) else image_id
+    plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in whole)
+    plain = plain.encode()[-_LONGEST:].decode(errors="ignore").strip("-.") or "image"
     names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
     name = next(one for one in names if one not in used)
     used.add(name)

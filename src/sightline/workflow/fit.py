@@ -9,7 +9,7 @@ from typing import Any
 
 from sightline import distributed
 from sightline.config_file import load_resolved
-from sightline.errors import CheckpointError, NonFiniteError, OutOfMemoryError, RankError, RunError
+from sightline.errors import NonFiniteError, OutOfMemoryError, RankError, RunError
 from sightline.records import Record
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints, Entry, weights_sha256
@@ -27,7 +27,7 @@ from sightline.workflow.live import conclude_diagnosis, failed
 from sightline.workflow.prepare import Prepared, prepare, reopen
 from sightline.workflow.say import Say
 from sightline.workflow.stopping import Stop
-from sightline.workflow.trained import require_fit
+from sightline.workflow.trained import best_weights, require_fit
 from sightline.workflow.watching import watch
 
 
@@ -67,6 +67,8 @@ def fit(run: Run, say: Say, stop: Stop, start_from: str | None = None) -> Traine
             restore(job, content)
         if job.state.step < job.plan.steps and not job.state.enough:
             with distributed.together("opening the data"):
+                if distributed.is_main():
+                    run.note(weights_sha256=None, best_weights_sha256=None)  # a kill would leave those of the last end
                 feed.open(say)
         watch(job, prepared.config, say)
         begun = job.state.step
@@ -238,19 +240,10 @@ def _conclude(run: Run, job: Job, digest: str, ended: str, usage: Usage | None, 
         finished=now(),
         steps_done=job.state.step,
         weights_sha256=digest,
-        best_weights_sha256=_best(run),
+        best_weights_sha256=best_weights(run),
         **({"rollbacks": job.state.rollbacks} if job.state.rollbacks else {}),
     )
     conclude_diagnosis(run, job, say)
-
-
-def _best(run: Run) -> str | None:
-    """Fingerprint of the weights that are evaluated and exported; ``None`` before the first evaluation."""
-    checkpoints = Checkpoints(run.checkpoints)
-    with contextlib.suppress(CheckpointError):
-        content = checkpoints.load(checkpoints.named("best"))
-        return weights_sha256(content["ema"] or content["model"])
-    return None
 
 
 def now() -> str:

@@ -21,12 +21,15 @@ from sightline import distributed
 from sightline.config import RunConfig
 from sightline.config_file import Loaded, dump, flat, load_resolved, resolve
 from sightline.config_schema import all_settings
+from sightline.data.split import written
 from sightline.errors import ConfigError, RunError
-from sightline.evaluation.pooled import PART, measured, pooled
+from sightline.evaluation.design import IMAGES, Design
+from sightline.evaluation.pooled import PART, joined_sha256, measured, pooled
 from sightline.evaluation.predictions import Predictions
 from sightline.files import cannot_write, write_json
 from sightline.run import Run, next_run_folder
 from sightline.workflow.fit import Trained
+from sightline.workflow.same_images import groups_of
 from sightline.workflow.say import Say
 from sightline.workflow.split import SETTINGS, split_data
 from sightline.workflow.stored import predictions_of
@@ -135,12 +138,15 @@ def out_of_fold(folder: str | Path) -> Predictions:
     """What each fold says of the images that it was not trained on.
 
     Raises:
-        RunError: not all folds are trained.
+        RunError: not all folds are trained, or one was trained again since they were measured.
     """
     stored = Run(folder).predictions(PART)
     if not stored.is_file():
         raise RunError(f"not all folds of {folder} are trained", hint=f"sightline resume {folder}")
-    return Predictions.load(stored)
+    found, now = Predictions.load(stored), [Run(own).info().get("best_weights_sha256") for own in _runs(Path(folder))]
+    if found.weights_sha256 != joined_sha256([str(digest) for digest in now]):
+        raise RunError(f"a fold of {folder} was trained again since", hint=f"sightline resume {folder} measures all")
+    return found
 
 
 def read_account(folder: Path) -> dict[str, Any]:
@@ -240,11 +246,13 @@ def _measured(folder: Path, runs: Sequence[Run], say: Say) -> dict[str, Any]:
     found = [predictions_of(run, "test", say) for run in runs]
     config = load_resolved(runs[0].config)
     evaluation = config.evaluation
+    whole, every = Run(folder), pooled(found)
+    groups = groups_of(runs[0], [written(path) for path in every.paths])
     report = measured(
-        found, resamples=evaluation.resamples, confidence=evaluation.confidence, seed=config.seed
+        found, resamples=evaluation.resamples, confidence=evaluation.confidence, seed=config.seed,
+        design=IMAGES if groups is None else Design("groups", groups),
     )  # fmt: skip
-    whole = Run(folder)
-    pooled(found).save(whole.predictions(PART))
+    every.save(whole.predictions(PART))
     write_json(whole.figures(PART), report["pooled"])
     write_json(folder / ACCOUNT, read_account(folder) | {"report": report})
     return report

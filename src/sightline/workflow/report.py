@@ -1,5 +1,6 @@
 """Write a run's report page."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ from sightline.config_file import load_resolved
 from sightline.data.derive import image_of
 from sightline.data.read import read
 from sightline.data.samples import Samples
-from sightline.errors import ImageError, SightlineError
+from sightline.errors import ImageError, RunError, SightlineError
 from sightline.evaluation.plots import draw_curves
 from sightline.evaluation.report import write_report
 from sightline.run import Run
 from sightline.workflow.explain import overlay_of
 from sightline.workflow.tasks import wanted_by
-from sightline.workflow.trained import TrainedModel, open_trained
+from sightline.workflow.trained import TrainedModel, best_weights, open_trained
 
 
 def report_run(run: str | Path) -> Path:
@@ -27,6 +28,9 @@ def report_run(run: str | Path) -> Path:
         RunError: no such run, or its documents are damaged.
     """
     here = Run.open(run)
+    if here.info().get("best_weights_sha256") is None and (best := best_weights(here)) is not None:
+        with contextlib.suppress(RunError), here.locked():  # not while it is being trained
+            here.note(best_weights_sha256=best)  # the training was killed: figures of before may be those of others
     plug.search_in(*here.user_folders())
     draw_curves(here.read_records(), here.plots)
     pictures = _Pictures(here)

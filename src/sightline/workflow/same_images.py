@@ -63,7 +63,7 @@ def aligned(runs: Sequence[Run], stored: Sequence[Predictions], *, common: bool)
     if not known.all():
         taken = [_taken(one, np.flatnonzero(known), first.classes) for one in taken]
     _refuse_other_truths(runs, taken)
-    groups = _groups(runs[0], wanted)
+    groups = groups_of(runs[0], [key[0] for key in wanted])
     return Aligned(
         taken, None if groups is None else groups[known], [len(own) - int(known.sum()) for own in keys]
     )  # fmt: skip
@@ -135,12 +135,17 @@ def _taken(own: Predictions, rows: NDArray[np.int64], classes: Sequence[str]) ->
     )
 
 
-def _groups(run: Run, wanted: Sequence[Key]) -> NDArray[np.int64] | None:
-    """Group of each image by the split of a run; ``None``: it names none."""
+def groups_of(run: Run, paths: Sequence[str]) -> NDArray[np.int64] | None:
+    """Group of each of these images by the split of a run; ``None``: it names none.
+
+    Args:
+        run: whose split it is.
+        paths: as the split holds them, see ``written``.
+    """
     with run.split.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         if "group" not in (table.fieldnames or ()):
             return None
         of = {row["path"]: row["group"] for row in table}
     codes: dict[str, int] = {}
-    return np.asarray([codes.setdefault(of[key[0]], len(codes)) for key in wanted], np.int64)
+    return np.asarray([codes.setdefault(of[path], len(codes)) for path in paths], np.int64)

@@ -9,6 +9,7 @@ from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
 from sightline.workflow.evaluate import evaluate_run
 from sightline.workflow.say import Say
+from sightline.workflow.trained import best_weights
 
 
 def usual_part(run: Run, part: str | None) -> str:
@@ -30,7 +31,7 @@ def stored_predictions(run: Run, part: str) -> Predictions | None:
     if not run.predictions(part).is_file():
         return None
     found = Predictions.load(run.predictions(part))
-    fits = found.weights_sha256 == run.info().get("best_weights_sha256")
+    fits = found.weights_sha256 == (run.info().get("best_weights_sha256") or best_weights(run))
     return found if fits and found.contract_hash == Contract.load(run.contract).hash else None
 
 

@@ -1,5 +1,6 @@
 """A trained network, taken from a run for evaluation, prediction or export."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,15 @@ def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedMode
     known = run.read_temperatures().get(digest, {}) if config.evaluation.temperature == "auto" else {}
     task, warmth = judging_task(config, contract), float(known.get("temperature", 1.0))
     return TrainedModel(run, config, contract, task, module, device, layout, name, digest, warmth)
+
+
+def best_weights(run: Run) -> str | None:
+    """Fingerprint of the weights that are evaluated and exported; ``None`` before the first checkpoint."""
+    checkpoints = Checkpoints(run.checkpoints)
+    with contextlib.suppress(CheckpointError):
+        content = checkpoints.load(checkpoints.named("best"))
+        return weights_sha256(content["ema"] or content["model"])
+    return None
 
 
 def require_fit(

@@ -46,6 +46,8 @@ def _told(figure: dict[str, Any]) -> tuple[str, str]:
     """A figure and its interval in words; a dash and the reason where it is not defined."""
     if figure["value"] is None:
         return "–", text(figure["why"])
+    if figure["low"] is None:
+        return f"{figure['value']:.4g}", text(figure["why"])
     return f"{figure['value']:.4g}", f"{figure['low']:.4g} to {figure['high']:.4g}"
 
 
@@ -105,13 +107,17 @@ def _against_baseline(row: dict[str, Any], confidence: float, named: bool) -> st
     mae, rival, unit = row["mae"], row["baseline_mae"], row["unit"]
     sure = f"{confidence * 100:.4g}%"
     of = f" of {name(row['target'])}" if named else ""
-    told = (
-        f"With {sure} confidence the mean error{of} lies between {_amount(mae['low'], '')} and "
-        f"{_amount(mae['high'], unit)}; always answering the mean of the training part is off by "
-        f"{_amount(rival['value'], unit)}"
+    between = (
+        f"How far the mean error{of} varies is not known: {text(mae['why'])}"
+        if mae["low"] is None
+        else f"With {sure} confidence the mean error{of} lies between {_amount(mae['low'], '')} and "
+        f"{_amount(mae['high'], unit)}"
     )
+    told = f"{between}; always answering the mean of the training part is off by {_amount(rival['value'], unit)}"
     if mae["value"] >= rival["value"]:
         return f"{told}: <strong>the model has learnt nothing useful.</strong>"
+    if mae["low"] is None:
+        return f"{told}: <strong>the gain may be luck.</strong>"
     if mae["high"] >= rival["low"]:
         return f"{told}, and the two intervals overlap: <strong>the gain may be luck.</strong>"
     return f"{told}."
