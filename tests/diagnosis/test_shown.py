@@ -80,6 +80,20 @@ def test_inputs_are_shown_as_the_pixels_they_were(module):
     assert torch.equal(seen[10], pixels[:8])
 
 
+def test_a_network_that_is_called_by_names_shows_no_images(images):
+    class Named(torch.nn.Module):
+        def forward(self, *, pixels):
+            return pixels.mean(dim=(1, 2, 3))
+
+    module = Named()
+    look = Inputs(module, [0.5], [0.25])
+    look.begin(1)
+    with look.forward():
+        module(pixels=images)
+    assert look.told() == ({}, {})
+    assert len(sample(torch.zeros(0, 3))) == 0
+
+
 def asked(module, images, probe):
     told = []
     own = OwnProbe(probe, "my:probe", chosen_layers(module, ("stem.*", "head")), told.append)
