@@ -158,9 +158,7 @@ def test_the_graph_leads_from_the_images_to_the_head(name):
 def test_feature_maps_are_what_the_layers_give(module, images):
     layers = chosen_layers(module, ("stem", "stage3", "head"))
     found = maps_of(module, layers, images[:2])
-    assert [list(maps) for maps in found] == [["stem", "stage3"]] * 2 or [list(maps) for maps in found] == [
-        ["stem"]
-    ] * 2
+    assert [list(maps) for maps in found] == [["stem"]] * 2  # stage3 has a single place
     with torch.no_grad():
         assert np.array_equal(found[1]["stem"], module.stem(images[:2])[1].numpy())
     assert not any(part._forward_hooks for part in module.modules())

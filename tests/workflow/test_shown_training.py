@@ -76,6 +76,18 @@ def test_a_resumed_training_shows_its_end_again(tmp_path: Path, pictures: Path):
     assert [event.step for event in found.Scalars("train/loss")] == list(range(1, 15))
 
 
+def test_a_network_without_a_graph_is_shown_all_the_same(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def two_at_least(*_: object) -> None:
+        raise ValueError("expected more than 1 value")
+
+    monkeypatch.setattr("sightline.workflow.board.graph_of", two_at_least)
+    with pytest.warns(UserWarning, match=r"no graph of the network .*more than 1 value"):
+        train_small(pictures, tmp_path / "run", **{"train.tensorboard": True, "train.steps": 2})
+    assert [event.step for event in read_back(tmp_path / "run").Scalars("train/loss")] == [1, 2]
+
+
 MAPPED: dict[str, Any] = {"watch.maps": ["ant/0.png", "cat/3.png"], "train.steps": 4}
 
 

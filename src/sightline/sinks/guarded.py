@@ -24,9 +24,7 @@ class Guarded:
         SightlineError: as ``make`` says, such as that a library is missing.
     """
 
-    def __init__(
-        self, name: str, make: Callable[[], Any], warn: Callable[[str], None], patience: float = PATIENCE
-    ):
+    def __init__(self, name: str, make: Callable[[], Any], warn: Callable[[str], None], patience: float = PATIENCE):
         self.name, self.warn, self.patience = name, warn, patience
         self.begun, self.spent = time.perf_counter(), 0.0
         self.sink: Any = None
