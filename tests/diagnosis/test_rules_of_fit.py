@@ -1,11 +1,13 @@
 """Rules about fit, rate and classes: each where it speaks and where it just does not."""
 
+import graphlib
+
 import numpy as np
 import pytest
 
 import sick_cases as sick
 from sightline.diagnosis.case import Case
-from sightline.diagnosis.diagnose import RULES, diagnose
+from sightline.diagnosis.diagnose import BASELESS, EXPLAINED, RULES, diagnose
 from sightline.diagnosis.rules.classes import COLLAPSED, ENOUGH
 from sightline.diagnosis.rules.fit import CHANCE, FEW, UNFIT
 from sightline.diagnosis.rules.parts import DOUBTFUL, EASIER, MANY_COPIES, TINY, WIDE, WORSE
@@ -28,6 +30,18 @@ def rising(to: float, seen: float = 0.05) -> Case:
 
 def test_a_healthy_training_hears_nothing():
     assert diagnose(sick.healthy()) == []
+
+
+def test_findings_that_explain_one_another_do_not_all_fall_silent():
+    guessing = sick.with_steps(sick.healthy(doubted=500, doubtful=60), score=0.3)
+    case = sick.with_evals(guessing, seen_score=0.3, score=0.3, true=[200, 100, 60, 40])
+    assert all(speaks(rule, case) for rule in ("label_noise", "below_baseline", "underfitting"))
+    assert [finding.rule for finding in diagnose(case)] == ["underfitting"]
+
+
+def test_whatever_is_found_something_is_said():
+    graphlib.TopologicalSorter({name: set(reasons) for name, reasons in EXPLAINED.items()}).prepare()
+    assert not set(BASELESS) & set(EXPLAINED)
 
 
 @pytest.mark.parametrize("step", [20, 60, 100, 240, 400])
