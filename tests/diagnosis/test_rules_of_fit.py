@@ -194,18 +194,6 @@ def test_a_class_that_is_never_the_answer():
     assert not speaks("never_predicted", sick.with_evals(never, score=0.25))  # nothing is told apart yet
 
 
-def recalls(rare: float, counts: tuple[int, ...] = (400, 400, 400, 40)) -> Case:
-    true = np.array([100, 100, 100, 30])
-    return sick.with_evals(sick.healthy(counts=counts), true=true, hits=true * [0.9, 0.9, 0.9, rare])
-
-
-def test_rare_classes_that_are_recognized_less_often():
-    assert speaks("imbalance", recalls(0.4)) and not speaks("imbalance", recalls(0.75))
-    assert not speaks("imbalance", recalls(0.4, counts=(400, 400, 400, 140)))  # a third is not rare
-    finding = RULES["imbalance"](recalls(0.4))
-    assert finding is not None and finding.settings == ("data.sampler=classes",)
-
-
 def test_labels_that_are_confidently_disbelieved():
     assert speaks("label_noise", sick.healthy(doubted=500, doubtful=60))
     assert not speaks("label_noise", sick.healthy(doubted=500, doubtful=int(500 * DOUBTFUL)))

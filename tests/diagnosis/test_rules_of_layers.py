@@ -113,6 +113,22 @@ def test_steps_that_wait_for_images(share: float, told: bool):
     assert speaks("data_bound", sick.with_steps(sick.healthy(), wait=0.1 * share)) is told
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data.workers": 0, "data.cache": "off"}, ("data.workers=auto", "data.cache=auto")),
+        ({"data.workers": 2}, ("data.workers=auto",)),
+        ({"data.workers": 8}, ()),
+        ({"data.cache": "off", "data.augment": "mine.py:change"}, ()),  # auto keeps nothing for that
+        ({"data.cache": "off", "data.stream": True}, ()),
+    ],
+)
+def test_what_feeds_steps_that_wait(changes: dict[str, object], told: tuple[str, ...]):
+    case = sick.with_steps(sick.healthy({**changes}, given=frozenset(changes), cores=8), wait=0.09)
+    finding = RULES["data_bound"](case)
+    assert finding is not None and finding.settings == told
+
+
 def test_a_short_wait_is_not_worth_a_word():
     assert not speaks("data_bound", sick.with_steps(sick.healthy(), seconds=0.01, wait=0.009))
 

@@ -30,6 +30,7 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
     "class_collapse": _DEEPER,
     "underfitting": ("not_learning", "class_collapse", "label_noise", "eager_stop", *_DEEPER),
     "never_predicted": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
+    "few_images": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "below_baseline": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "plateau": ("not_learning", "class_collapse"),
     "lr_low": ("dead_relus", "vanishing_gradients", "saturated", "frozen"),

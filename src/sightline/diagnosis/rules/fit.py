@@ -106,20 +106,18 @@ def not_learning(case: Case) -> Finding | None:
     if not case.warm or not math.isfinite(chance) or len(evals) < 2 or not evals.true.size:
         return None
     loss, error = mean_and_error(losses)
-    count = float(evals.true[-1].sum())
-    largest = float(evals.true[-1].max()) / max(1.0, count)
-    low = interval(float(evals.score[-1]) * count, count)[0]
-    if not loss > CHANCE * chance or low > largest:
+    standing = case.standing()
+    if not loss > CHANCE * chance or standing.low > standing.guess:
         return None
     return found(
         "not_learning", "error",
         f"training loss {loss:.3f} is still that of guessing ({chance:.3f}) after {case.done} steps; validation "
-        f"accuracy {evals.score[-1]:.3f}, the largest class has {largest:.3f}",
+        f"{standing.figure} {standing.value:.3f}, always the same answer has {standing.guess:.3f}",
         "look at the labels and the augmentation with sightline check and sightline augment; let sightline lr-find "
         "choose the learning rate",
         settings=("train.lr=auto",) if "train.lr" in case.facts.given else (),
-        evidence={"loss": loss, "error": error, "chance": chance, "accuracy": float(evals.score[-1]), "low": low},
-        threshold={"loss": CHANCE * chance, "low": largest},
+        evidence={"loss": loss, "error": error, "chance": chance, standing.figure: standing.value, "low": standing.low},
+        threshold={"loss": CHANCE * chance, "low": standing.guess},
     )  # fmt: skip
 
 
