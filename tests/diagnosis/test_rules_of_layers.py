@@ -41,6 +41,9 @@ def test_vanishing_proposes_normalization_where_there_is_none():
     bare = Case(history=case.history, facts=sick.healthy({"model.options": {"norm": "none"}}).facts)
     finding = RULES["vanishing_gradients"](bare)
     assert finding is not None and finding.settings == ("model.options.norm=batch",)
+    grouped = Case(history=case.history, facts=sick.healthy({"model.options": {"norm": "group"}}).facts)
+    finding = RULES["vanishing_gradients"](grouped)
+    assert finding is not None and finding.settings == ()
 
 
 def test_a_gradient_far_larger_than_the_weights():
@@ -64,6 +67,11 @@ def test_channels_that_are_dead_for_every_image(share: float, told: bool):
     dead = np.where([kind == "ReLU" for kind in sick.KINDS], 0.1, np.nan)
     dead[3] = share
     assert speaks("dead_relus", sick.with_looks(sick.healthy(), "dead", dead)) is told
+
+
+def test_a_few_images_do_not_show_that_channels_are_dead():
+    dead = sick.with_looks(sick.healthy({"train.batch_size": 14, "train.accumulate": 2}), "dead", 0.9)
+    assert not speaks("dead_relus", dead)
 
 
 def test_one_look_is_not_enough_for_dead_channels():

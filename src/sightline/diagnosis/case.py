@@ -115,8 +115,11 @@ class Case:
 
     @property
     def warm(self) -> bool:
-        """Whether the warm-up is over and an epoch after it, so that the network may be expected to learn."""
-        return self.done >= self.facts.warmup + min(self.facts.per_epoch, 50)
+        """Whether the warm-up is over and an epoch after it, so that the network may be expected to learn.
+
+        Where epochs are long, a twentieth of the run.
+        """
+        return self.done >= self.facts.warmup + min(self.facts.per_epoch, max(50, self.facts.steps // 20))
 
     @property
     def micro_batch(self) -> float:
@@ -183,8 +186,8 @@ class Case:
         return self.weighed and told and bool((evals.true.sum(axis=1) > 0).all())
 
     def last_loss(self, epochs: float = 1.0) -> Floats:
-        """Training losses of the last so many epochs, 10 steps at least."""
-        return self.history.steps.loss[-max(10, round(epochs * self.facts.per_epoch)) :]
+        """Training losses of the last so many epochs, 10 steps at least, and of no more than the later half."""
+        return self.history.steps.loss[-max(10, min(round(epochs * self.facts.per_epoch), self.done // 2)) :]
 
     def has(self, *columns: str) -> bool:
         """Whether the last evaluation told all of these."""

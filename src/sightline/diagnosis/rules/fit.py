@@ -6,7 +6,14 @@ import numpy as np
 
 from sightline.diagnosis.case import Case, Rule, found
 from sightline.diagnosis.noise import CERTAIN, interval, mean_and_error, share_error, smoothed, trend
-from sightline.diagnosis.remedies import larger_network, less_regularized, longer, more_images, stronger_augmentation
+from sightline.diagnosis.remedies import (
+    larger_network,
+    less_regularized,
+    longer,
+    more_images,
+    patience,
+    stronger_augmentation,
+)
 from sightline.findings import Finding
 
 RISEN = 0.1
@@ -66,8 +73,7 @@ def overfitting(case: Case) -> Finding | None:
 
 
 def _stop_earlier(case: Case) -> tuple[str, ...]:
-    waits = max(FEW, math.ceil(3 * case.facts.evaluate / max(1, case.facts.per_epoch)))
-    return (f"train.patience={waits}ep",) if case.facts.patience is None else ()
+    return (patience(case.facts, FEW),) if case.facts.patience is None else ()
 
 
 def underfitting(case: Case) -> Finding | None:
@@ -173,13 +179,12 @@ def eager_stop(case: Case) -> Finding | None:
     falls, fall_error = trend(case.history.steps.loss[-max(20, case.done // 2) :])
     if waited >= FEW or worse > STOP_ERRORS * error or share > STILL_FAST or falls > -2 * fall_error:
         return None
-    length = max(FEW, math.ceil(10 * facts.evaluate / facts.per_epoch))
     return found(
         "eager_stop", "warning",
         f"stopped at {share:.0%} of the run after waiting for {waited:.3g} evaluations, with a validation loss "
         f"{worse:.3f} above its best (noise {error:.3f}) and a training loss that still fell",
         "wait longer, or until the end: the best checkpoint is kept anyway",
-        settings=(f"train.patience={length}ep",),
+        settings=(patience(facts, 2 * FEW),),
         evidence={"waited": waited, "worse": worse, "error": error, "share": share, "falls": falls},
         threshold={"waited": FEW, "worse": STOP_ERRORS * error, "share": STILL_FAST},
     )  # fmt: skip

@@ -165,7 +165,10 @@ def batch_norm(case: Case) -> Finding | None:
 
 
 def _normalizes(case: Case) -> bool:
-    return any("BatchNorm" in kind for kind in case.history.looks.kinds)
+    """Whether a batch norm learns: the statistics of a frozen one stay what they were."""
+    looks = case.history.looks
+    learns = np.isfinite(looks.of_learning("weight_norm")[-1:]).any(axis=0)
+    return any("BatchNorm" in kind and learning for kind, learning in zip(looks.kinds, learns, strict=True))
 
 
 def noisy_metric(case: Case) -> Finding | None:
