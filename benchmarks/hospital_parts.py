@@ -1,6 +1,5 @@
 """What users of the hospital's patients wrote: networks, an optimizer and augmentations with a fault in each."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,13 +58,3 @@ def head_only(groups: list[dict[str, Any]], _: Any) -> torch.optim.Optimizer:
 def inverted(contract: Contract) -> Callable[[Image.Image, int], np.ndarray]:
     """White where it was black: validation shows the digits as they are."""
     return lambda image, _: (255 - contract.pixels(image)).astype(np.uint8)
-
-
-def slow(contract: Contract) -> Callable[[Image.Image, int], np.ndarray]:
-    """An augmentation that waits for something, 0.4 ms an image."""
-
-    def transform(image: Image.Image, _: int) -> np.ndarray:
-        time.sleep(0.0004)
-        return contract.pixels(image)
-
-    return transform

@@ -153,6 +153,12 @@ SICK = (
         cured="rare_recall",
     ),
     _sick(
+        "few_images",
+        "12 training images of three classes, 120 of the others, drawn alike",
+        data=wards.rare(12, "789"),
+        settings={"data.sampler": "classes"},
+    ),
+    _sick(
         "below_baseline",
         "300 labels that have nothing to do with the images, learnt by heart",
         data=wards.relabeled(1.0, ("train", "val", "test")),
@@ -183,9 +189,16 @@ SICK = (
     _sick("noisy_metric", "30 validation images", data=wards.small_validation(30)),
     _sick(
         "data_bound",
-        "an augmentation that waits 0.4 ms an image, without workers",
+        "pictures of 200 pixels, decoded anew in each epoch by the process that trains",
+        data=wards.enlarged(200),
         cured="waiting",
-        settings={"data.augment": "hospital_parts:slow", "data.cache": "off", "train.epochs": 15},
+        settings={
+            "model.name": "cnn",
+            "model.options": {"width": 16},
+            "data.image_size": 8,
+            "data.cache": "off",
+            "train.epochs": 6,
+        },
     ),
     _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 25}),
     _sick("memory", "a machine hardly larger than the peak (simulated)", memory=0.97),

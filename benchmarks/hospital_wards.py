@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from sightline.demo import write_digits
 
@@ -88,6 +89,22 @@ def copied(share: float) -> Ward:
             shutil.copy(path, other)
             rows.append((str(other), label, "train"))
         return table(folder, f"copied-{share}-{seed}", rows)
+
+    return ward
+
+
+def enlarged(side: int) -> Ward:
+    """The digits as pictures of so many pixels, which take their time to decode and to make small again."""
+
+    def ward(folder: Path, seed: int) -> Path:
+        rows: list[Row] = []
+        for path, label, part in rows_of(folder, seed):
+            new = folder / f"enlarged-{side}" / label / Path(path).name
+            if not new.exists():
+                new.parent.mkdir(parents=True, exist_ok=True)
+                Image.open(path).resize((side, side), Image.Resampling.BICUBIC).save(new)
+            rows.append((str(new), label, part))
+        return table(folder, f"enlarged-{side}-{seed}", rows)
 
     return ward
 

@@ -147,6 +147,35 @@ def test_a_layer_that_is_called_twice_is_seen_the_first_time():
     assert [row["mean"] for row in rows] == [3.0]
 
 
+class Unusual(nn.Module):
+    """Parameters of its own beside one part: a temperature that gives a number, or only a way to lay images out."""
+
+    def __init__(self, tempered):
+        super().__init__()
+        self.part = Temperature() if tempered else nn.Flatten()
+        self.weight = nn.Parameter(torch.ones(108, 2))
+
+    def forward(self, images):
+        answers = images.flatten(1) @ self.weight
+        return answers * self.part(images) if isinstance(self.part, Temperature) else answers
+
+
+class Temperature(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.log = nn.Parameter(torch.zeros(()))
+        self.count = nn.Parameter(torch.zeros(3, dtype=torch.int64), requires_grad=False)
+
+    def forward(self, _):
+        return self.log.exp()
+
+
+@pytest.mark.parametrize(("tempered", "name", "size"), [(True, "part", 0.0), (False, "network", 216**0.5)])
+def test_networks_whose_layers_are_of_no_usual_form_are_looked_at_too(tempered, name, size, images):
+    layers, _, rows = looked(Unusual(tempered), images)
+    assert layers == [name] and rows[0]["weight_norm"] == close(size) and rows[0]["gradient_norm"] > 0
+
+
 def test_nothing_stays_behind(module, images):
     probes = Watcher([Probes(module, CPU), Samples(dict(module.named_modules()), ["activations"])], 2)
     probes.begin(2)

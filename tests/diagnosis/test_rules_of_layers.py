@@ -41,6 +41,9 @@ def test_vanishing_proposes_normalization_where_there_is_none():
     bare = Case(history=case.history, facts=sick.healthy({"model.options": {"norm": "none"}}).facts)
     finding = RULES["vanishing_gradients"](bare)
     assert finding is not None and finding.settings == ("model.options.norm=batch",)
+    grouped = Case(history=case.history, facts=sick.healthy({"model.options": {"norm": "group"}}).facts)
+    finding = RULES["vanishing_gradients"](grouped)
+    assert finding is not None and finding.settings == ()
 
 
 def test_a_gradient_far_larger_than_the_weights():
@@ -64,6 +67,11 @@ def test_channels_that_are_dead_for_every_image(share: float, told: bool):
     dead = np.where([kind == "ReLU" for kind in sick.KINDS], 0.1, np.nan)
     dead[3] = share
     assert speaks("dead_relus", sick.with_looks(sick.healthy(), "dead", dead)) is told
+
+
+def test_a_few_images_do_not_show_that_channels_are_dead():
+    dead = sick.with_looks(sick.healthy({"train.batch_size": 14, "train.accumulate": 2}), "dead", 0.9)
+    assert not speaks("dead_relus", dead)
 
 
 def test_one_look_is_not_enough_for_dead_channels():
@@ -111,6 +119,22 @@ def test_a_freeze_that_outlasts_the_run():
 @pytest.mark.parametrize(("share", "told"), [(WAITS + 0.01, True), (WAITS - 0.001, False)])
 def test_steps_that_wait_for_images(share: float, told: bool):
     assert speaks("data_bound", sick.with_steps(sick.healthy(), wait=0.1 * share)) is told
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data.workers": 0, "data.cache": "off"}, ("data.workers=auto", "data.cache=auto")),
+        ({"data.workers": 2}, ("data.workers=auto",)),
+        ({"data.workers": 8}, ()),
+        ({"data.cache": "off", "data.augment": "mine.py:change"}, ()),  # auto keeps nothing for that
+        ({"data.cache": "off", "data.stream": True}, ()),
+    ],
+)
+def test_what_feeds_steps_that_wait(changes: dict[str, object], told: tuple[str, ...]):
+    case = sick.with_steps(sick.healthy({**changes}, given=frozenset(changes), cores=8), wait=0.09)
+    finding = RULES["data_bound"](case)
+    assert finding is not None and finding.settings == told
 
 
 def test_a_short_wait_is_not_worth_a_word():

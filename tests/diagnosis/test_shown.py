@@ -80,6 +80,20 @@ def test_inputs_are_shown_as_the_pixels_they_were(module):
     assert torch.equal(seen[10], pixels[:8])
 
 
+def test_a_network_that_is_called_by_names_shows_no_images(images):
+    class Named(torch.nn.Module):
+        def forward(self, *, pixels):
+            return pixels.mean(dim=(1, 2, 3))
+
+    module = Named()
+    look = Inputs(module, [0.5], [0.25])
+    look.begin(1)
+    with look.forward():
+        module(pixels=images)
+    assert look.told() == ({}, {})
+    assert len(sample(torch.zeros(0, 3))) == 0
+
+
 def asked(module, images, probe):
     told = []
     own = OwnProbe(probe, "my:probe", chosen_layers(module, ("stem.*", "head")), told.append)
@@ -144,9 +158,7 @@ def test_the_graph_leads_from_the_images_to_the_head(name):
 def test_feature_maps_are_what_the_layers_give(module, images):
     layers = chosen_layers(module, ("stem", "stage3", "head"))
     found = maps_of(module, layers, images[:2])
-    assert [list(maps) for maps in found] == [["stem", "stage3"]] * 2 or [list(maps) for maps in found] == [
-        ["stem"]
-    ] * 2
+    assert [list(maps) for maps in found] == [["stem"]] * 2  # stage3 has a single place
     with torch.no_grad():
         assert np.array_equal(found[1]["stem"], module.stem(images[:2])[1].numpy())
     assert not any(part._forward_hooks for part in module.modules())

@@ -62,6 +62,14 @@ def test_histograms_count_what_is_finite(written):
     assert (event.step, told.num, told.min, told.max, told.sum) == (10, 4, -1.0, 2.0, 2.0)
 
 
+def test_a_probe_that_found_no_number_leaves_a_gap(written):
+    def write(sink):
+        for step, value in ((1, 0.5), (2, None), (3, 0.75)):
+            sink.write(Record(kind="look", step=step, epoch=1.0, values={**LOOKED, "probe/a/width": value}))
+
+    assert [(one.step, one.value) for one in written(write).Scalars("probe/a/width")] == [(1, 0.5), (3, 0.75)]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_inputs_are_one_picture(written, channels):
     images = torch.randint(0, 256, (6, 5, 7, channels), dtype=torch.uint8)

@@ -19,6 +19,7 @@ from sightline.data.order import stream_key
 from sightline.errors import ConfigError, PlugError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
+from sightline.workflow.facts import facts_of
 from small_training import apart, timeless, train_small, write_weighted_csv
 
 LENGTH = {"train.steps": 4, "train.evaluate": "100%", "train.save": "100%"}
@@ -52,6 +53,23 @@ def test_beta_may_stand_beside_auto_where_that_becomes_effective(uneven: Path, t
     train_small(uneven, tmp_path / "strong", **LENGTH, **{"train.loss.beta": 0.9})
     weights = chosen(tmp_path / "strong")["balance"]["class_weights"]
     assert weights["few"] / weights["many"] == pytest.approx((1 - 0.9**42) / (1 - 0.9**6), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wish", "seen"),
+    [
+        ({"data.sampler": "none", "train.loss.class_weights": "none"}, (6.0, 42.0)),
+        ({"data.sampler": "classes"}, (1.0, 1.0)),
+        ({"train.loss.class_weights": "inverse"}, (24.0, 24.0)),
+        ({"train.loss.class_weights": {"few": 3.0}}, (6 * 2.4, 42 * 0.8)),
+    ],
+)
+def test_the_diagnosis_knows_how_much_of_each_class_is_seen(
+    wish: dict[str, Any], seen: tuple[float, float], uneven: Path, tmp_path: Path
+):
+    train_small(uneven, tmp_path / "run", **{"train.steps": 1, "train.evaluate": "100%"} | wish)
+    facts = facts_of(Run(tmp_path / "run"))
+    assert facts.counts == (6, 42) and facts.seen == pytest.approx(seen, rel=1e-5)
 
 
 def test_auto_weighs_classes_from_a_ratio_on_and_says_why(uneven: Path, tmp_path: Path, monkeypatch: Any):

@@ -3,17 +3,22 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import sightline
 from sightline.cli import main
 from sightline.config_file import load_resolved
+from sightline.diagnosis.case import Case
 from sightline.errors import ConfigError, NonFiniteError, PlugError, RunError
+from sightline.machine import whole_memory
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
+from sightline.workflow import live
 from sightline.workflow.facts import facts_of
 from sightline.workflow.remedies import apply_remedies
 from small_training import LOSS, content, settings, steps_of, train_small, write_pictures
@@ -177,8 +182,26 @@ def test_a_number_that_is_none_is_diagnosed_with_its_step(
     assert finding.evidence["step"] == 6 and "became NaN or infinite at step 6" in finding.message
     assert json.loads((tmp_path / "run" / "findings.json").read_text())["told"]["non_finite"] == 6
     monkeypatch.delenv("SIGHTLINE_TEST_AT")
+    heard = list[tuple[int, bool]]()
+
+    def listening(case: Case, *_: object) -> list[sightline.Finding]:
+        heard.append((case.done, case.over))
+        return []
+
+    monkeypatch.setattr(live, "diagnose", listening)
     sightline.resume(tmp_path / "run")
+    assert heard == [(8, False), (12, False), (14, True), (14, True)]  # what had ended it is forgotten
     assert "non_finite" not in rules_of(tmp_path / "run")
+
+
+def test_the_processes_that_shared_a_batch_are_known(sick: Path):
+    assert Run(sick).info()["world"] == facts_of(Run(sick)).world == 1
+
+
+def test_the_memory_of_several_devices_is_that_of_all_of_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=10))
+    assert live.memory_limit([torch.device("cuda", 0), torch.device("cuda", 1)]) == 20
+    assert live.memory_limit([torch.device("cpu")]) == whole_memory()
 
 
 def test_a_rule_of_ones_own_is_asked_while_training_and_later(

@@ -3,11 +3,12 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sightline.diagnosis.history import Floats, History
+from sightline.diagnosis.noise import CERTAIN, interval, share_error
 from sightline.findings import Finding, Severity
 
 PAGE = "docs/diagnosis.md"
@@ -23,6 +24,9 @@ class Facts:
     classes: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     """Training images of each class; empty for numbers."""
+    seen: tuple[float, ...] | None = None
+    """How much the training sees of each class: as often as it is drawn, times its weight in the loss; ``None``: as in
+    ``counts``; empty: not known."""
     images: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
     """Images of each part."""
     copies: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
@@ -40,6 +44,8 @@ class Facts:
     """How long the settings keep a part of the network from learning."""
     world: int = 1
     """Processes that share a batch."""
+    cores: int = 0
+    """That a process may use; 0: not known."""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """Every setting by its dotted path, with what auto chose."""
     given: frozenset[str] = frozenset()
@@ -78,6 +84,18 @@ class Facts:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
+class Standing(NamedTuple):
+    """Validation answers beside an answer that is always the same."""
+
+    figure: str
+    """accuracy, or mean recall."""
+    value: float
+    low: float
+    """What it is for certain."""
+    guess: float
+    """What always the same answer reaches."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
     """A training as rules see it."""
@@ -97,8 +115,11 @@ class Case:
 
     @property
     def warm(self) -> bool:
-        """Whether the warm-up is over and an epoch after it, so that the network may be expected to learn."""
-        return self.done >= self.facts.warmup + min(self.facts.per_epoch, 50)
+        """Whether the warm-up is over and an epoch after it, so that the network may be expected to learn.
+
+        Where epochs are long, a twentieth of the run.
+        """
+        return self.done >= self.facts.warmup + min(self.facts.per_epoch, max(50, self.facts.steps // 20))
 
     @property
     def micro_batch(self) -> float:
@@ -107,23 +128,66 @@ class Case:
         return batch / (max(1.0, accumulate) * self.facts.world) if math.isfinite(accumulate) else batch
 
     @property
-    def chance_loss(self) -> float:
-        """Loss of the best answer that does not look at the image; NaN where the loss is no cross entropy.
+    def seen(self) -> Floats:
+        """Shares with which the training sees the classes, drawn and weighed; empty: not known."""
+        mass = np.asarray(self.facts.counts if self.facts.seen is None else self.facts.seen, np.float64)
+        return mass / mass.sum() if mass.sum() > 0 else mass[:0]
 
-        With smoothed labels it is the entropy of the smoothed shares of the classes.
-        """
+    @property
+    def weighed(self) -> bool:
+        """Whether the training sees the classes in other shares than those of their images."""
         counts = np.asarray(self.facts.counts, np.float64)
-        if self.facts.setting("train.loss.name") != "cross_entropy" or counts.sum() <= 0 or len(counts) < 2:
+        told = self.facts.seen is not None and counts.sum() > 0
+        return told and not (len(self.seen) == len(counts) and np.allclose(self.seen, counts / counts.sum()))
+
+    @property
+    def chance_loss(self) -> float:
+        """Loss of the best answer that does not look at the image; NaN where the loss is no cross entropy of labels.
+
+        With smoothed labels it is the entropy of the smoothed shares in which the training sees the classes.
+        """
+        seen, facts = self.seen, self.facts
+        if facts.setting("train.loss.name") != "cross_entropy" or facts.setting("train.distill.teacher"):
             return math.nan
-        smoothing = self.facts.number("train.loss.label_smoothing")
+        if len(seen) < 2:
+            return math.nan
+        smoothing = facts.number("train.loss.label_smoothing")
         smoothing = smoothing if math.isfinite(smoothing) else 0.0
-        shares = (1 - smoothing) * counts / counts.sum() + smoothing / len(counts)
+        shares = (1 - smoothing) * seen + smoothing / len(seen)
         shares = shares[shares > 0]
         return float(-(shares * np.log(shares)).sum())
 
+    def standing(self, place: int = -1) -> Standing:
+        """How an evaluation stands to an answer that is always the same.
+
+        By accuracy; where the training weighs the classes, by the mean of their recalls, as it gives accuracy away.
+        """
+        evals = self.history.evals
+        if self._by_recall:
+            true = evals.true[place]
+            recalls = evals.hits[place][true > 0] / true[true > 0]
+            errors = [share_error(share, n) for share, n in zip(recalls, true[true > 0], strict=True)]
+            value, error = float(recalls.mean()), math.hypot(*errors) / len(recalls)
+            return Standing("mean recall", value, value - CERTAIN * error, 1 / len(recalls))
+        value, true = float(evals.score[place]), evals.true[place]
+        count = max(1.0, float(true.sum()))
+        return Standing("accuracy", value, interval(value * count, count)[0], float(true.max()) / count)
+
+    def best_place(self) -> int:
+        """The evaluation that stands best."""
+        evals = self.history.evals
+        values = np.mean(evals.hits / np.maximum(evals.true, 1.0), axis=1) if self._by_recall else evals.score
+        return int(np.nan_to_num(values, nan=-math.inf).argmax())
+
+    @property
+    def _by_recall(self) -> bool:
+        evals = self.history.evals
+        told = evals.hits.size > 0 and bool(np.isfinite(evals.hits).all())
+        return self.weighed and told and bool((evals.true.sum(axis=1) > 0).all())
+
     def last_loss(self, epochs: float = 1.0) -> Floats:
-        """Training losses of the last so many epochs, 10 steps at least."""
-        return self.history.steps.loss[-max(10, round(epochs * self.facts.per_epoch)) :]
+        """Training losses of the last so many epochs, 10 steps at least, and of no more than the later half."""
+        return self.history.steps.loss[-max(10, min(round(epochs * self.facts.per_epoch), self.done // 2)) :]
 
     def has(self, *columns: str) -> bool:
         """Whether the last evaluation told all of these."""

@@ -20,13 +20,18 @@ _DEEPER = (
     *("lr_high", "lr_low", "non_finite", "exploding_gradients", "vanishing_gradients", "dead_relus", "saturated"),
     *("always_clipped", "frozen", "preprocessing", "batch_norm", "long_warmup"),
 )
+BASELESS: dict[str, tuple[str, ...]] = {
+    "label_noise": ("not_learning", "class_collapse", "below_baseline", *_DEEPER),
+}
+"""What is not so where one of these is: a network that knows nothing disbelieves any label. It explains nothing
+either."""
 EXPLAINED: dict[str, tuple[str, ...]] = {
     "not_learning": _DEEPER,
     "class_collapse": _DEEPER,
     "underfitting": ("not_learning", "class_collapse", "label_noise", "eager_stop", *_DEEPER),
     "never_predicted": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
+    "few_images": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
     "below_baseline": ("not_learning", "class_collapse", "underfitting", *_DEEPER),
-    "label_noise": ("not_learning", "class_collapse", "below_baseline", *_DEEPER),
     "plateau": ("not_learning", "class_collapse"),
     "lr_low": ("dead_relus", "vanishing_gradients", "saturated", "frozen"),
     "exploding_gradients": ("frozen",),
@@ -47,8 +52,14 @@ def diagnose(case: Case, rules: Mapping[str, Rule] = RULES) -> list[Finding]:
         PlugError: a rule of the user's own failed or gave something else than a finding.
     """
     told = {name: finding for name, rule in rules.items() if (finding := _asked(name, rule, case)) is not None}
-    kept = [finding for name, finding in told.items() if not told.keys() & set(EXPLAINED.get(name, ()))]
+    told = _without(told, BASELESS)
+    kept = _without(told, EXPLAINED).values()
     return sorted(kept, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _without(told: Mapping[str, Finding], reasons: Mapping[str, tuple[str, ...]]) -> dict[str, Finding]:
+    """The findings but for those of which a reason was found, too."""
+    return {name: finding for name, finding in told.items() if not told.keys() & set(reasons.get(name, ()))}
 
 
 def _asked(name: str, rule: Rule, case: Case) -> Finding | None:

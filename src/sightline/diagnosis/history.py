@@ -91,6 +91,10 @@ class Looks:
         """A figure ``[looks, layers]``; NaN throughout where none of that name was taken."""
         return self.figures.get(name, np.full((len(self), len(self.layers)), np.nan))
 
+    def of_learning(self, name: str) -> Floats:
+        """The same, NaN where a layer got no gradient that is a number: it was frozen, or the step left out."""
+        return np.where(np.isfinite(self.figure("gradient_norm")), self.figure(name), np.nan)
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class History:

@@ -45,11 +45,11 @@ def is_due(step: int, every: int) -> bool:
 def watched_layers(module: nn.Module) -> dict[str, nn.Module]:
     """The layers that are looked at, by name: those with parameters of their own, and activation functions.
 
-    Parameters that the network holds itself, beside its parts, are in no layer.
+    Parameters that the network holds itself, beside its parts, are in no layer; where there is no layer, the network
+    is one.
     """
-    if next(module.children(), None) is None:
-        return {"network": module}
-    return {name: layer for name, layer in module.named_modules() if name and (own(layer) or is_activation(layer))}
+    found = {name: layer for name, layer in module.named_modules() if name and (own(layer) or is_activation(layer))}
+    return found or {"network": module}
 
 
 def is_activation(layer: nn.Module) -> bool:
@@ -59,8 +59,8 @@ def is_activation(layer: nn.Module) -> bool:
 
 
 def own(layer: nn.Module) -> list[nn.Parameter]:
-    """The parameters of a layer itself, without those of its parts."""
-    return list(layer.parameters(recurse=False))
+    """The parameters of a layer itself, without those of its parts; whole numbers and empty ones have no size."""
+    return [one for one in layer.parameters(recurse=False) if one.is_floating_point() and one.numel()]
 
 
 class Probes:
@@ -178,7 +178,7 @@ def _axis_of(layer: nn.Module, values: torch.Tensor) -> int:
     last = values.ndim - 1
     axes = (last, 1) if isinstance(layer, nn.Linear | nn.LayerNorm) else (1, last)
     lengths = {parameter.shape[0] for parameter in own(layer) if parameter.ndim}
-    return next((axis for axis in axes if axis <= last and values.shape[axis] in lengths), axes[0])
+    return next((axis for axis in axes if 0 <= axis <= last and values.shape[axis] in lengths), axes[0])
 
 
 @torch.no_grad()

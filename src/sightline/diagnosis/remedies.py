@@ -28,17 +28,24 @@ def rate_for(facts: Facts, ratio: float, *, least: float, most: float) -> tuple[
 
 
 def normalized(facts: Facts, kind: str = "") -> tuple[str, ...]:
-    """Normalization for the built-in networks that were built without; of that kind, or the usual one."""
+    """Normalization for the built-in networks: the usual kind where they were built without, or that kind."""
     name, options = facts.setting("model.name"), facts.setting("model.options") or {}
-    usual = kind or "batch"
-    if name in ("cnn", "mlp") and options.get("norm", "batch") not in (usual,):
-        return (f"model.options.norm={usual}",)
+    own = options.get("norm", "batch")
+    if name in ("cnn", "mlp") and (own != kind if kind else own == "none"):
+        return (f"model.options.norm={kind or 'batch'}",)
     return ()
 
 
 def usual_start(facts: Facts) -> tuple[str, ...]:
     """The starting weights of the constructors, where larger ones were asked for."""
     return ("model.init.std=none", "model.init.name=auto") if facts.number("model.init.std") > 0.1 else ()
+
+
+def patience(facts: Facts, evaluations: int) -> str:
+    """How long to wait for a better evaluation: so many of them, in epochs where they come with those."""
+    if facts.evaluate % max(1, facts.per_epoch):
+        return f"train.patience={evaluations * facts.evaluate}st"
+    return f"train.patience={evaluations * facts.evaluate // max(1, facts.per_epoch)}ep"
 
 
 def more_images(facts: Facts) -> tuple[str, ...]:

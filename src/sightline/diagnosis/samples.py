@@ -44,7 +44,7 @@ def chosen_layers(module: nn.Module, patterns: str | Sequence[str], key: str = "
 def sample(values: torch.Tensor) -> torch.Tensor:
     """At most ``MOST_VALUES`` of a tensor's values, evenly spaced: float32 ``[n]``, apart from the tensor itself."""
     flat = values.detach().reshape(-1)
-    return flat[:: -(-flat.numel() // MOST_VALUES)].to(torch.float32, copy=True)
+    return flat[:: max(1, -(-flat.numel() // MOST_VALUES))].to(torch.float32, copy=True)
 
 
 class Samples:
@@ -138,7 +138,8 @@ class Inputs:
 
     @torch.no_grad()
     def _see(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        images = inputs[0][:MOST_IMAGES].detach().float()
-        if not self.found and images.ndim == 4:
+        images = first_tensor(inputs)  # a task of the user's own may call the network as it likes
+        if not self.found and images is not None and images.ndim == 4 and images.shape[1] == len(self.mean):
+            images = images[:MOST_IMAGES].detach().float()
             shown = images * self.std.to(images.device) + self.mean.to(images.device)
             self.found = {"inputs": shown.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)}

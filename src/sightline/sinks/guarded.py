@@ -18,13 +18,14 @@ class Guarded:
         name: what the warning calls it.
         make: makes the sink.
         warn: is told.
+        patience: seconds that it may take whatever their share; infinite for what is done at few steps on purpose.
 
     Raises:
         SightlineError: as ``make`` says, such as that a library is missing.
     """
 
-    def __init__(self, name: str, make: Callable[[], Any], warn: Callable[[str], None]):
-        self.name, self.warn = name, warn
+    def __init__(self, name: str, make: Callable[[], Any], warn: Callable[[str], None], patience: float = PATIENCE):
+        self.name, self.warn, self.patience = name, warn, patience
         self.begun, self.spent = time.perf_counter(), 0.0
         self.sink: Any = None
         try:
@@ -59,7 +60,7 @@ class Guarded:
             return
         now = time.perf_counter()
         self.spent += now - began
-        if self.spent > max(PATIENCE, SHARE * (now - self.begun)):
+        if self.spent > max(self.patience, SHARE * (now - self.begun)):
             self._give_up(f"it took {self.spent:.0f} of {now - self.begun:.0f} seconds")
 
     def _give_up(self, reason: Exception | str) -> None:

@@ -48,6 +48,4 @@ def _of_look(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
     whole = math.hypot(*(size for size in sizes if size is not None))
     if whole:
         yield "train/update_ratio", math.hypot(*changes) / whole
-    yield from (
-        (key, value) for key, value in record.items() if key.startswith("probe/") and not isinstance(value, str)
-    )
+    yield from ((key, value) for key, value in record.items() if key.startswith("probe/") and value is not None)

@@ -38,7 +38,7 @@ class Board:
 
     def __init__(self, job: Job, prepared: Prepared, run: Run, feed: Feed, say: Say):
         self.job, self.prepared, self.run, self.feed = job, prepared, run, feed
-        self.last: dict[str, float] = {}
+        self.warn, self.last = say.warn, dict[str, float]()
         shares = shares_of(job)
         classes = prepared.contract.classes
         step = job.state.step
@@ -59,7 +59,11 @@ class Board:
         self.sink.close()
 
     def _show_graph(self, sink: TensorboardSink) -> None:
-        nodes = _graph(self.job, self.prepared.contract)
+        try:
+            nodes = _graph(self.job, self.prepared.contract)
+        except Exception as error:  # noqa: BLE001 - whatever a network of the user's own raises; the rest can be shown
+            self.warn(f"warning: TensorBoard gets no graph of the network ({type(error).__name__}: {error})")
+            return
         if nodes:
             show_graph(sink.writer, nodes)
 

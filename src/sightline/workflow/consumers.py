@@ -1,12 +1,14 @@
 """Who reads the records of a training."""
 
 import contextlib
+import math
 from typing import Protocol
 
 from sightline import distributed
 from sightline.records import Record
 from sightline.run import Run
 from sightline.sinks.console import ConsoleSink
+from sightline.sinks.guarded import Guarded
 from sightline.sinks.jsonl import JsonlSink
 from sightline.training.job import Job
 from sightline.workflow.board import Board
@@ -53,9 +55,9 @@ def sinks_of(job: Job, run: Run, feed: Feed, say: Say, size: int, stack: context
         sinks.append(Board(job, prepared, run, feed, say))
     if config.watch.maps:
         board = next((sink.sink for sink in sinks if isinstance(sink, Board)), None)
-        sinks.append(Maps(job, prepared, run, board))
-    if config.profile.steps is not None:
-        sinks.append(Profile(config.profile.steps, job, run, say))
+        sinks.append(Guarded("watch.maps", lambda: Maps(job, prepared, run, board), say.warn, math.inf))
+    if (span := config.profile.steps) is not None:
+        sinks.append(Guarded("profile.steps", lambda: Profile(span, job, run, say), say.warn, math.inf))
     sinks.append(live_diagnosis(job, run, config, say))
     sinks.insert(1, ConsoleSink(say.console, job.plan.steps, job.state.step, job.task.figure))
     for sink in sinks[1:]:

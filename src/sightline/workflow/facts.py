@@ -44,12 +44,14 @@ def facts_of(run: Run) -> Facts:
     copies = Counter(
         part for digest, part in zip(split.sha256, split.parts, strict=True) if part != "train" and digest in known
     )
-    counts = _counts(train, contract) if contract.kind != "numbers" else ()
+    balance: Mapping[str, Any] = info.get("balance") or {}
+    counts = _counts(train, contract, balance) if contract.kind != "numbers" else ()
     doubtful, doubted = _doubts(run, contract)
     return Facts(
         **_settled(config, info, min(len(train), config.data.limit or len(train))),
         classes=contract.classes,
         counts=counts,
+        seen=_seen(counts, contract, balance),
         images=dict(images),
         copies=dict(copies),
         **_outcome(info),
@@ -78,6 +80,7 @@ def _settled(config: RunConfig, info: Mapping[str, Any], samples: int) -> dict[s
         "patience": None if train.patience is None else max(1, steps(train.patience)),
         "frozen": steps(train.freeze),
         "world": int(info.get("world", 1)),
+        "cores": int((info.get("machine") or {}).get("cores") or 0),
         "settings": flat(config),
         "given": frozenset(key for key, origin in origins.items() if not origin.startswith("auto")),
     }
@@ -101,9 +104,23 @@ def _outcome(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _counts(labels: list[str], contract: Contract) -> tuple[int, ...]:
-    counted = Counter(name for label in labels for name in (label.split("|") if contract.kind == "labels" else [label]))
-    return tuple(counted[name] for name in contract.classes)
+def _counts(labels: list[str], contract: Contract, balance: Mapping[str, Any]) -> tuple[int, ...]:
+    """Images of each class that are trained on."""
+    counted: Mapping[str, int] = balance.get("counts") or Counter(
+        name for label in labels for name in (label.split("|") if contract.kind == "labels" else [label])
+    )
+    return tuple(counted.get(name, 0) for name in contract.classes)
+
+
+def _seen(counts: tuple[int, ...], contract: Contract, balance: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """How much the training sees of each class; see ``Facts.seen``."""
+    if contract.kind != "class" or not balance:
+        return None
+    if balance["sampler"] not in ("none", "classes") or balance["sample_weights"] is not None:
+        return ()
+    drawn = [float(count > 0) for count in counts] if balance["sampler"] == "classes" else [float(n) for n in counts]
+    weights: Mapping[str, float] = balance["class_weights"] or {}
+    return tuple(one * weights.get(name, 1.0) for one, name in zip(drawn, contract.classes, strict=True))
 
 
 def _doubts(run: Run, contract: Contract) -> tuple[int, int]:

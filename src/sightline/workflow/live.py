@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 
+from sightline import distributed
 from sightline.config import RunConfig
 from sightline.config_file import load_resolved
 from sightline.diagnosis.case import Case, Facts, Rule
@@ -20,6 +21,7 @@ from sightline.machine import whole_memory
 from sightline.records import Record
 from sightline.run import Run
 from sightline.training.job import Job
+from sightline.training.parallel import own_part
 from sightline.workflow.facts import facts_of
 from sightline.workflow.idle import idle_parameters
 from sightline.workflow.say import Say
@@ -102,7 +104,8 @@ def told_before(run: Run) -> dict[str, int]:
 
 
 def live_diagnosis(job: Job, run: Run, config: RunConfig, say: Say) -> LiveDiagnosis:
-    """What tells of findings while a job is trained."""
+    """What tells of findings while a job is trained; what ended an earlier try of it is over."""
+    run.note(failure=None, world=distributed.world())
     known: list[Facts] = []
 
     def facts() -> Facts:
@@ -117,7 +120,8 @@ def live_diagnosis(job: Job, run: Run, config: RunConfig, say: Say) -> LiveDiagn
 
 def conclude_diagnosis(run: Run, job: Job, say: Say) -> None:
     """At the end of a training: what is known only now, and every finding into the run."""
-    run.note(idle=idle_parameters(job), failure=None, memory_limit=memory_limit(job.plan.device))
+    devices = {own_part(one).device for one in job.built.module.parameters()}
+    run.note(idle=idle_parameters(job), memory_limit=memory_limit(devices))
     _tell_all(run, job.state.step, say)
 
 
@@ -147,8 +151,8 @@ def rules_of_run(run: Run) -> dict[str, Rule]:
     return rules_with(load_resolved(run.config).watch.rules)
 
 
-def memory_limit(device: torch.device) -> int:
-    """Bytes that a training on this device may fill: of the GPU, or of this machine."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
+def memory_limit(devices: Collection[torch.device]) -> int:
+    """Bytes that a training on these devices may fill: of the GPUs together, or of this machine."""
+    if any(device.type == "cuda" for device in devices):
+        return sum(int(torch.cuda.get_device_properties(device).total_memory) for device in devices)
     return whole_memory()

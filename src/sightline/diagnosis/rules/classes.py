@@ -1,6 +1,9 @@
 """Rules about single classes: forgotten ones, rare ones, one that swallows the others."""
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.diagnosis.case import Case, Rule, found
 from sightline.diagnosis.history import Floats
@@ -69,20 +72,17 @@ def never_predicted(case: Case) -> Finding | None:
     if not _halfway(case) or len(evals) < AGREE or not evals.predicted.size:
         return None
     late = evals.predicted[-AGREE:].max(axis=0)
-    true = evals.true[-1]
+    true, standing = evals.true[-1], case.standing()
     places = np.flatnonzero((late == 0) & (true >= ENOUGH))
-    low = interval(float(evals.score[-1]) * float(true.sum()), float(true.sum()))[0]
-    learns = low > float(true.max()) / max(1.0, float(true.sum()))
-    if not len(places) or not learns:
+    if not len(places) or not standing.low > standing.guess:
         return None
     names = [_name(case, int(place)) for place in places]
-    weighed = _weighed(case)
     return found(
         "never_predicted", "warning",
         f"{shortened([repr(name) for name in names])} {'is' if len(names) == 1 else 'are'} never the answer, though "
         f"{int(true[places].sum())} validation images are of {'it' if len(names) == 1 else 'them'}",
         "draw the classes alike, add images of it, and look at its labels",
-        settings=() if weighed else ("data.sampler=classes",),
+        settings=_alike(case) if _neglected(case) else (),
         evidence={"classes": names, "images": float(true[places].min())},
         threshold={"images": ENOUGH},
     )  # fmt: skip
@@ -92,37 +92,82 @@ def _halfway(case: Case) -> bool:
     return case.over or case.done >= HALFWAY * case.facts.steps
 
 
-def _weighed(case: Case) -> bool:
-    weights, sampler = case.facts.setting("train.loss.class_weights"), case.facts.setting("data.sampler")
-    return weights not in (None, "none", "auto") or sampler not in (None, "none", "auto")
+def _rare(case: Case) -> NDArray[np.bool_]:
+    """Which classes have at most a third of the images of the largest."""
+    counts = np.asarray(case.facts.counts, np.float64)
+    return counts * RARE <= counts.max(initial=0.0)
+
+
+def _neglected(case: Case) -> bool:
+    """Whether the training sees rare classes as rarely as that, or nobody knows how often."""
+    seen, rare = case.seen, _rare(case)
+    return len(seen) != len(rare) or bool((seen[rare] * RARE <= seen.max(initial=0.0)).any())
+
+
+def _alike(case: Case) -> tuple[str, ...]:
+    """What makes the training see all classes alike, where it is known not to."""
+    if not len(case.seen):
+        return ()
+    if case.facts.setting("data.stream"):
+        return ("train.loss.class_weights=inverse",)
+    weights = case.facts.setting("train.loss.class_weights")
+    instead = weights not in (None, "none", "auto") and "train.loss.class_weights" in case.facts.given
+    return (*(("train.loss.class_weights=none",) if instead else ()), "data.sampler=classes")
 
 
 def imbalance(case: Case) -> Finding | None:
-    """Rare classes are recognized less often than common ones."""
-    evals, counts = case.history.evals, np.asarray(case.facts.counts, np.float64)
+    """Rare classes are recognized less often than common ones, and the training sees them as rarely as they are."""
+    lag = _lag(case) if _neglected(case) else None
+    if lag is None:
+        return None
+    return found(
+        "imbalance", "warning", lag.told, "draw or weigh the classes alike, and add images of rare ones",
+        settings=_alike(case), evidence=lag.evidence, threshold=lag.threshold,
+    )  # fmt: skip
+
+
+def few_images(case: Case) -> Finding | None:
+    """Rare classes are recognized less often than common ones, though the training sees all classes alike."""
+    lag = None if _neglected(case) else _lag(case)
+    if lag is None:
+        return None
+    return found(
+        "few_images", "note", f"{lag.told}, though the training draws or weighs them like the others",
+        "add images of the rare classes: no weight makes up for what they do not show",
+        evidence=lag.evidence, threshold=lag.threshold,
+    )  # fmt: skip
+
+
+class _Lag(NamedTuple):
+    """By how much rare classes fall short."""
+
+    told: str
+    evidence: dict[str, float]
+    threshold: dict[str, float]
+
+
+def _lag(case: Case) -> _Lag | None:
+    """How much less often rare classes are recognized than the others; ``None``: not for certain, or hardly."""
+    evals, counts, rare = case.history.evals, case.facts.counts, _rare(case)
     if not _halfway(case) or not len(evals) or evals.true.shape[1] != len(counts) or len(counts) < 2:
         return None
-    rare = counts * RARE <= counts.max()
     true, hits = evals.true[-AGREE:].mean(axis=0), evals.hits[-AGREE:].mean(axis=0)
     of_rare, of_common = float(true[rare].sum()), float(true[~rare].sum())
-    if of_rare < ENOUGH or of_common < ENOUGH:
+    if not (of_rare >= ENOUGH and of_common >= ENOUGH):
         return None
     few, many = float(hits[rare].sum()) / of_rare, float(hits[~rare].sum()) / of_common
     high = interval(few * of_rare, of_rare, UNCERTAIN)[1]
     low = interval(many * of_common, of_common, UNCERTAIN)[0]
     if not (many - few > LESS and high < low):
         return None
-    weighed = _weighed(case)
     names = [_name(case, int(place)) for place in np.flatnonzero(rare)]
-    return found(
-        "imbalance", "warning",
-        f"rare classes ({shortened(names, 3)}: {int(counts[rare].sum())} of {int(counts.sum())} training images) are "
-        f"recognized in {few:.0%} of the cases, the others in {many:.0%}",
-        "add images of the rare classes" if weighed else "draw or weigh the classes alike, and add images of rare ones",
-        settings=() if weighed else ("data.sampler=classes",),
-        evidence={"rare": few, "common": many, "high": high, "low": low, "images": of_rare},
-        threshold={"difference": LESS, "high": low},
-    )  # fmt: skip
+    images = int(np.asarray(counts)[rare].sum())
+    return _Lag(
+        f"rare classes ({shortened(names, 3)}: {images} of {sum(counts)} training images) are recognized in {few:.0%} "
+        f"of the cases, the others in {many:.0%}",
+        {"rare": few, "common": many, "high": high, "low": low, "images": of_rare},
+        {"difference": LESS, "high": low},
+    )
 
 
 def below_baseline(case: Case) -> Finding | None:
@@ -130,21 +175,22 @@ def below_baseline(case: Case) -> Finding | None:
     evals, facts = case.history.evals, case.facts
     if not case.over or not len(evals) or case.history.figure != "accuracy" or not evals.true.size:
         return None
-    count = float(evals.true[-1].sum())
-    score = float(np.nanmax(evals.score))
-    largest = float(evals.true[-1].max()) / max(1.0, count)
-    name, bar = f"always answering '{_name(case, int(evals.true[-1].argmax()))}'", largest
-    worse = interval(score * count, count)[0] <= largest
-    if facts.baseline is not None and interval(score * count, count, UNCERTAIN)[1] < facts.baseline:
-        name, bar, worse = facts.baseline_name or "the baseline", facts.baseline, True
+    best = case.standing(case.best_place())
+    count, score = float(evals.true[-1].sum()), best.value
+    name, bar = f"always answering '{_name(case, int(evals.true[-1].argmax()))}'", best.guess
+    worse = best.low <= best.guess
+    other = facts.baseline if best.figure == "accuracy" else None
+    if other is not None and interval(score * count, count, UNCERTAIN)[1] < other:
+        name, bar, worse = facts.baseline_name or "the baseline", other, True
     if not worse:
         return None
     return found(
         "below_baseline", "error" if score <= bar else "warning",
-        f"the best validation accuracy is {score:.3f} of {count:.0f} images, not above {name} for certain: {bar:.3f}",
+        f"the best validation {best.figure} is {score:.3f} of {count:.0f} images, not above {name} for certain: "
+        f"{bar:.3f}",
         "look at the other findings first; sightline check and sightline lr-find say whether data and rate are sound",
-        evidence={"accuracy": score, "images": count, "baseline": bar},
-        threshold={"accuracy": bar},
+        evidence={best.figure: score, "images": count, "baseline": bar},
+        threshold={best.figure: bar},
     )  # fmt: skip
 
 
@@ -152,6 +198,7 @@ CLASSES: dict[str, Rule] = {
     "class_collapse": collapse,
     "never_predicted": never_predicted,
     "imbalance": imbalance,
+    "few_images": few_images,
     "below_baseline": below_baseline,
 }
 """By the name that their findings carry."""

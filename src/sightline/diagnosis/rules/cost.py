@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sightline.diagnosis.case import Case, Rule, found
+from sightline.diagnosis.case import Case, Facts, Rule, found
 from sightline.findings import Finding
 
 WAITS = 0.3
@@ -37,19 +37,25 @@ def data_bound(case: Case) -> Finding | None:
     planned = waited / count * max(case.facts.steps, case.done)
     if share <= WAITS or planned <= WORTH:
         return None
-    facts, settings = case.facts, list[str]()
-    if facts.number("data.workers") < 2 or facts.setting("data.workers") == 0:
-        settings += ["data.workers=auto"] if "data.workers" in facts.given else []
-    if "data.cache" in facts.given and facts.setting("data.cache") == "off":
-        settings.append("data.cache=auto")
     return found(
         "data_bound", "warning",
         f"steps wait {share:.0%} of their time for images: {planned:.0f} s of the whole run",
         "let more workers decode, keep pixels, or shrink the images once on disk",
-        settings=tuple(settings),
+        settings=_fed(case.facts),
         evidence={"share": share, "seconds": planned, "step": total / count},
         threshold={"share": WAITS, "seconds": WORTH},
     )  # fmt: skip
+
+
+def _fed(facts: Facts) -> tuple[str, ...]:
+    """Fewer workers than cores, or no kept pixels, where somebody wanted it so and auto would do otherwise."""
+    augment = facts.setting("data.augment")
+    anew = facts.setting("data.stream") or (isinstance(augment, str) and ":" in augment)  # nothing is kept for those
+    wishes = {
+        "data.workers=auto": facts.number("data.workers") < max(2, facts.cores),
+        "data.cache=auto": facts.setting("data.cache") == "off" and not anew,
+    }
+    return tuple(word for word, helps in wishes.items() if helps and word.partition("=")[0] in facts.given)
 
 
 def slow_settings(case: Case) -> Finding | None:

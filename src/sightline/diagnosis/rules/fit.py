@@ -6,7 +6,14 @@ import numpy as np
 
 from sightline.diagnosis.case import Case, Rule, found
 from sightline.diagnosis.noise import CERTAIN, interval, mean_and_error, share_error, smoothed, trend
-from sightline.diagnosis.remedies import larger_network, less_regularized, longer, more_images, stronger_augmentation
+from sightline.diagnosis.remedies import (
+    larger_network,
+    less_regularized,
+    longer,
+    more_images,
+    patience,
+    stronger_augmentation,
+)
 from sightline.findings import Finding
 
 RISEN = 0.1
@@ -66,8 +73,7 @@ def overfitting(case: Case) -> Finding | None:
 
 
 def _stop_earlier(case: Case) -> tuple[str, ...]:
-    waits = max(FEW, math.ceil(3 * case.facts.evaluate / max(1, case.facts.per_epoch)))
-    return (f"train.patience={waits}ep",) if case.facts.patience is None else ()
+    return (patience(case.facts, FEW),) if case.facts.patience is None else ()
 
 
 def underfitting(case: Case) -> Finding | None:
@@ -106,20 +112,18 @@ def not_learning(case: Case) -> Finding | None:
     if not case.warm or not math.isfinite(chance) or len(evals) < 2 or not evals.true.size:
         return None
     loss, error = mean_and_error(losses)
-    count = float(evals.true[-1].sum())
-    largest = float(evals.true[-1].max()) / max(1.0, count)
-    low = interval(float(evals.score[-1]) * count, count)[0]
-    if not loss > CHANCE * chance or low > largest:
+    standing = case.standing()
+    if not loss > CHANCE * chance or standing.low > standing.guess:
         return None
     return found(
         "not_learning", "error",
         f"training loss {loss:.3f} is still that of guessing ({chance:.3f}) after {case.done} steps; validation "
-        f"accuracy {evals.score[-1]:.3f}, the largest class has {largest:.3f}",
+        f"{standing.figure} {standing.value:.3f}, always the same answer has {standing.guess:.3f}",
         "look at the labels and the augmentation with sightline check and sightline augment; let sightline lr-find "
         "choose the learning rate",
         settings=("train.lr=auto",) if "train.lr" in case.facts.given else (),
-        evidence={"loss": loss, "error": error, "chance": chance, "accuracy": float(evals.score[-1]), "low": low},
-        threshold={"loss": CHANCE * chance, "low": largest},
+        evidence={"loss": loss, "error": error, "chance": chance, standing.figure: standing.value, "low": standing.low},
+        threshold={"loss": CHANCE * chance, "low": standing.guess},
     )  # fmt: skip
 
 
@@ -175,13 +179,12 @@ def eager_stop(case: Case) -> Finding | None:
     falls, fall_error = trend(case.history.steps.loss[-max(20, case.done // 2) :])
     if waited >= FEW or worse > STOP_ERRORS * error or share > STILL_FAST or falls > -2 * fall_error:
         return None
-    length = max(FEW, math.ceil(10 * facts.evaluate / facts.per_epoch))
     return found(
         "eager_stop", "warning",
         f"stopped at {share:.0%} of the run after waiting for {waited:.3g} evaluations, with a validation loss "
         f"{worse:.3f} above its best (noise {error:.3f}) and a training loss that still fell",
         "wait longer, or until the end: the best checkpoint is kept anyway",
-        settings=(f"train.patience={length}ep",),
+        settings=(patience(facts, 2 * FEW),),
         evidence={"waited": waited, "worse": worse, "error": error, "share": share, "falls": falls},
         threshold={"waited": FEW, "worse": STOP_ERRORS * error, "share": STILL_FAST},
     )  # fmt: skip

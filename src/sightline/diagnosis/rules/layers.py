@@ -23,6 +23,9 @@ plain gradient descent at a rate of 0.1 would replace the network."""
 DEAD = 0.6
 """Share of a layer's channels that are 0 for every image of a batch. About half of the units of a rectified layer are
 0 for a single image, which is sound; one that is 0 for all of them learns nothing, and never will."""
+CROWD = 8
+"""Images of a batch from which on such channels are told from those that a few images happen not to need: of units that
+are 0 for every other image, a quarter is 0 for both of two."""
 SATURATED = 0.8
 """Share of a bounded layer's outputs within 1 % of a bound, where its gradient is nearly 0."""
 LOOKS = 2
@@ -104,7 +107,7 @@ def dead_relus(case: Case) -> Finding | None:
     """Most channels of a rectified layer are 0 whatever the image."""
     names, shares = _shares_of(case, _RECTIFIED, "dead")
     worst = float(shares.max()) if len(shares) else 0.0
-    if worst < DEAD:
+    if worst < DEAD or case.micro_batch < CROWD:
         return None
     bad = [name for name, share in zip(names, shares, strict=True) if share >= DEAD]
     return found(

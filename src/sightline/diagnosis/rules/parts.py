@@ -110,6 +110,8 @@ def _mode_gap(case: Case) -> tuple[float, float, float] | None:
         return None  # the average that is judged still holds the beginning
     if case.facts.setting("data.mixup") or case.facts.setting("data.cutmix"):
         return None  # the accuracy over mixed images is no accuracy
+    if case.facts.setting("data.sampler") not in (None, "none", "auto"):
+        return None  # what is drawn more often is known better, and is not what is judged
     near = steps.score[: int(np.searchsorted(steps.step, evals.step[-1], side="right"))]
     trained, noise = mean_and_error(near[-max(10, case.facts.per_epoch) :])
     seen = float(np.nanmax(evals.seen_score[-LATE:]))
@@ -163,7 +165,10 @@ def batch_norm(case: Case) -> Finding | None:
 
 
 def _normalizes(case: Case) -> bool:
-    return any("BatchNorm" in kind for kind in case.history.looks.kinds)
+    """Whether a batch norm learns: the statistics of a frozen one stay what they were."""
+    looks = case.history.looks
+    learns = np.isfinite(looks.of_learning("weight_norm")[-1:]).any(axis=0)
+    return any("BatchNorm" in kind and learning for kind, learning in zip(looks.kinds, learns, strict=True))
 
 
 def noisy_metric(case: Case) -> Finding | None:

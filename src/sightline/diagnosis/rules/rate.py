@@ -45,7 +45,8 @@ def lr_high(case: Case) -> Finding | None:
     best = float(means.min()) if len(means) else math.nan
     _, early = mean_and_error(losses[-len(losses) // 2 :])
     bound = UNSETTLED * chance if math.isfinite(chance) else 0.7 * float(means[0])
-    thrown = max(ratio / FAST_RATIO, (grown := _growth(case)) / GROWN) > 1 and loss > bound
+    grown = _growth(case)
+    thrown = (ratio > FAST_RATIO or grown > GROWN) and loss > bound
     risen = WORSE * best + CERTAIN * max(error, early)
     back = loss > max(risen, bound) and _near_peak(case)
     if not (thrown or back):
@@ -55,7 +56,7 @@ def lr_high(case: Case) -> Finding | None:
         blown = f"weights are {grown:.3g} times as large as at the beginning"
         why = f"weights change by {ratio:.0%} of their size in a step" if ratio > FAST_RATIO else blown
     return found(
-        "lr_high", "error" if not loss < chance else "warning",
+        "lr_high", "error" if not loss < (chance if math.isfinite(chance) else float(means[0])) else "warning",
         f"training loss is {loss:.3f} after {case.done} steps and {why}, at a learning rate of "
         f"{case.facts.number('train.lr'):.3g}",
         "lower the learning rate",
@@ -67,16 +68,18 @@ def lr_high(case: Case) -> Finding | None:
 
 def _growth(case: Case) -> float:
     """Median over the layers of the norm of the weights over that at the first look; 1: not looked at."""
-    norms = case.history.looks.figure("weight_norm")
-    if len(norms) < 2:
+    looks = case.history.looks
+    if len(looks) < 2:
         return 1.0
-    growth = finite(norms[-1] / np.where(norms[0] > 0, norms[0], np.nan))
+    first = looks.figure("weight_norm")[0]
+    growth = finite(looks.of_learning("weight_norm")[-1] / np.where(first > 0, first, np.nan))
     return float(np.median(growth)) if len(growth) else 1.0
 
 
 def _largest_ratio(case: Case) -> float:
     """The largest of the looks' median changes in a step; NaN: not looked at."""
-    medians = [float(np.median(finite(row))) for row in case.history.looks.figure("update_ratio") if len(finite(row))]
+    rows = [finite(row) for row in case.history.looks.of_learning("update_ratio")]
+    medians = [float(np.median(row)) for row in rows if len(row)]
     return max(medians, default=math.nan)
 
 
@@ -89,7 +92,7 @@ def typical_ratio(case: Case) -> float:
     """Median over the layers of the last three looks of the change of their weights in a step; NaN: not looked at."""
     looks = case.history.looks
     late = looks.step >= FIRST_LOOKS
-    rows = looks.figure("update_ratio")[late][-3:]
+    rows = looks.of_learning("update_ratio")[late][-3:]
     values = finite(rows.ravel())
     return float(np.median(values)) if len(values) else math.nan
 
@@ -125,7 +128,7 @@ def _ratio_at_peak(case: Case) -> float:
     places = np.searchsorted(steps.step, looks.step)
     inside = places < len(steps)
     rates = steps.lr[places[inside]]
-    rows = looks.figure("update_ratio")[inside]
+    rows = looks.of_learning("update_ratio")[inside]
     useful = rates > 0.1 * peak
     values = finite((rows[useful] * (peak / rates[useful])[:, None]).ravel())
     return float(np.median(values)) if len(values) else math.nan
