@@ -67,7 +67,7 @@ def tried(job: Job, facts: Facts, say: Say) -> Case:
         facts = dataclasses.replace(facts, failure=told, failure_step=error.step)
     finally:
         job.plan, job.evaluate, job.looks = plan, evaluate, looks
-    used = {"memory": usage_of(job).peak, "memory_limit": memory_limit(plan.device)}
+    used = {"memory": usage_of(job).peak, "memory_limit": memory_limit([plan.device])}
     return Case(history=gathering.history(), facts=dataclasses.replace(facts, **used))
 
 
