@@ -90,7 +90,10 @@ def _pair(pair: Stated, found: Stated) -> str:
     word = "equivalent" if pair.value["verdict"] == "equivalent" else "not distinguishable"
     form = _form(figure, sign=True)
     change = f"{form(own['value'])}{unit} ({form(own['low'])} to {form(own['high'])})"
-    return f"<strong>{one} and {other} are {word}:</strong> {_word(figure)} of {other} less that of {one} is {change}, {test}."
+    return (
+        f"<strong>{one} and {other} are {word}:</strong> {_word(figure)} of {other} less that of {one} is {change}, "
+        f"{test}."
+    )
 
 
 def _word(figure: str) -> str:

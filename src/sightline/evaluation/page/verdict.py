@@ -76,7 +76,8 @@ def _training(facts: Facts) -> list[str]:
         for one in serious[:MOST_TOLD]
     ]
     if len(serious) > MOST_TOLD:
-        sentences.append(f"The other {len(serious) - MOST_TOLD} are below.")
+        left = len(serious) - MOST_TOLD
+        sentences.append("The other one is below." if left == 1 else f"The other {left} are below.")
     return sentences
 
 
