@@ -90,13 +90,22 @@ def test_several_findings_are_told_the_worst_in_full_with_the_exact_settings():
             "and than the baseline “ridge” (60.0%; difference +30.0 points, +25.0 to +34.0).",
         ),
         ([paired("ridge", "worse", (-0.1, -0.2, -0.05))], "It is worse than the baseline “ridge” (40.0%; difference "
-         "-10.0 points, -20.0 to -5.0): it has learnt nothing useful."),
+         "-10.0 points, -20.0 to -5.0): something far simpler does better."),
         ([paired("ridge", "not distinguishable", (0.01, -0.02, 0.04))], "It cannot be told apart from the baseline "
          "“ridge” (40.0%; difference +1.0 points, -2.0 to +4.0): the gain may be luck."),
     ],
 )  # fmt: skip
 def test_baselines_are_beaten_or_not_by_so_much(rows, words):
     assert words in told(classes(baselines=rows))["How good"]
+
+
+def test_what_no_image_mends_gets_no_advice_to_take_more():
+    figures = classes(slices={"rows": [gap("class", "ant", -0.2, real=True)]})
+    assert "Get more images of ant" in told(figures)["What next"]
+    worse = [paired("always 'bee'", "worse", (-0.1, -0.2, -0.05))]
+    found = told(figures | {"baselines": worse}, [finding("error", "not_learning", "train.lr=0.01")])
+    assert "-0.05" not in found["How good"] and "it has learnt nothing useful" in found["How good"]
+    assert found["What next"].startswith("Train with -s train.lr=0.01;") and "Get more" not in found["What next"]
 
 
 def test_a_tiny_test_part_says_that_its_interval_is_wide():

@@ -110,7 +110,7 @@ def _paired(rows: Stated, kind: str) -> list[str]:
     better = [_rival(row, kind) for row in rows if row.value["verdict"] == "better"]
     told = [f"It is better than {' and than '.join(better)}."] if better else []
     told += [
-        f"<strong>It is worse than {_rival(row, kind)}: it has learnt nothing useful.</strong>"
+        f"<strong>It is worse than {_rival(row, kind)}: {_what_that_means(row)}.</strong>"
         for row in rows
         if row.value["verdict"] == "worse"
     ]
@@ -119,6 +119,11 @@ def _paired(rows: Stated, kind: str) -> list[str]:
         for row in rows
         if row.value["verdict"] == "not distinguishable"
     ]
+
+
+def _what_that_means(row: Stated) -> str:
+    constant = row.value["name"].startswith("always ")
+    return "it has learnt nothing useful" if constant else "something far simpler does better"
 
 
 def _rival(row: Stated, kind: str) -> str:

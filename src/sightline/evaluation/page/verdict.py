@@ -128,6 +128,8 @@ def _more_images(facts: Facts, figures: Stated) -> list[str]:
     rows = figures["slices"]["rows"] if figures.get("slices") else ()
     poor = [row for row in rows if row.value["column"] == "class" and is_worse(row, figures)]
     poor.sort(key=lambda row: row.value["gap"]["value"])
+    if any(row.value["verdict"] != "better" for row in figures.get("baselines") or ()):
+        poor = []  # what is no better than a baseline has another fault than a lack of images
     told = [_more_of(row.value["group"], facts.counts) for row in poor[:2]]
     figure = figures.get({"labels": "jaccard", "numbers": ""}.get(figures.value.get("kind", ""), "accuracy"))
     if figure is not None and figure.value["high"] - figure.value["low"] > WIDE:

@@ -8,7 +8,7 @@ from sightline.evaluation.page.stated import Stated
 
 def where_it_fails(figures: Stated) -> list[str]:
     """Sentences of HTML: the worst class, group and kind of image, each only where its gap is real."""
-    told = [sentence(row, figures) for row in worst(figures)]
+    told = [sentence(row, figures, place == 0) for place, row in enumerate(worst(figures))]
     if not told and (figures.get("slices") or figures.get("groups")):
         told = ["No class, group or kind of image is worse than the rest for certain."]
     return told + _frequent(figures) + _worst_label(figures)
@@ -45,26 +45,21 @@ def group_words(row: Stated) -> str:
     return f"{text(row.value['column'])} {name(row.value['group'])}"
 
 
-def sentence(row: Stated, figures: Stated) -> str:
+def sentence(row: Stated, figures: Stated, first: bool) -> str:
     """A group in words: its figure with interval, its size, and the gap."""
+    lead = f"{'It fails most at' if first else 'It also fails at'} <strong>{group_words(row)}</strong>"
     gap, images = row["gap"], row["n"].shown(lambda n: f"{n:,} image{'' if n == 1 else 's'}")
     ends = sorted(("low", "high"), key=lambda key: abs(gap.value[key]))
     if figures.value.get("kind") == "numbers":
         own = row["figures"]["mae"]
         value, low, high = (own[key].plain(".3g") for key in ("value", "low", "high"))
         off, least, most = (gap[key].size(".3g") for key in ("value", *ends))
-        return (
-            f"It fails most at <strong>{group_words(row)}</strong>: off by {value} ({low} to {high}) on {images}, "
-            f"{off} more than on the rest ({least} to {most})."
-        )
+        return f"{lead}: off by {value} ({low} to {high}) on {images}, {off} more than on the rest ({least} to {most})."
     own = row["figures"]["accuracy" if figures.value.get("kind", "class") == "class" else "jaccard"]
     value, low, high = (own[key].percent() for key in ("value", "low", "high"))
     off, least, most = (gap[key].points() for key in ("value", *ends))
     word = "right in" if figures.value.get("kind", "class") == "class" else "Jaccard index"
-    return (
-        f"It fails most at <strong>{group_words(row)}</strong>: {word} {value} ({low} to {high}) of {images}, "
-        f"{off} points below the rest ({least} to {most})."
-    )
+    return f"{lead}: {word} {value} ({low} to {high}) of {images}, {off} points below the rest ({least} to {most})."
 
 
 def _frequent(figures: Stated) -> list[str]:
