@@ -128,6 +128,19 @@ def test_files_that_sections_name_are_there(reported: tuple[Path, str]):
             assert (run / file).is_file(), file
 
 
+def test_findings_that_need_predictions_are_asked_for_by_the_report(command: Callable[..., Any], digits_run: Path):
+    import sightline
+
+    findings = digits_run / "findings.json"
+    asked = [one.as_dict() for one in sightline.diagnose(digits_run)]
+    findings.write_text(json.dumps({"findings": [], "told": {"noisy_metric": 7}}))
+    assert command("report", digits_run).code == 0
+    found = json.loads(findings.read_text())
+    assert found["told"] == {"noisy_metric": 7}, "a training that goes on tells of the others itself"
+    assert [{key: value for key, value in one.items() if key != "step"} for one in found["findings"]] == asked
+    assert asked, "these digits have something to tell"
+
+
 def test_a_comparison_stands_in_the_file_beside_it(
     command: Callable[..., Any], digits: Path, digits_run: Path, tmp_path: Path
 ):

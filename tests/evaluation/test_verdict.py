@@ -106,6 +106,8 @@ def test_what_no_image_mends_gets_no_advice_to_take_more():
     found = told(figures | {"baselines": worse}, [finding("error", "not_learning", "train.lr=0.01")])
     assert "-0.05" not in found["How good"] and "it has learnt nothing useful" in found["How good"]
     assert found["What next"].startswith("Train with -s train.lr=0.01;") and "Get more" not in found["What next"]
+    found = told(figures | {"baselines": worse}, [])
+    assert found["What next"].startswith("Before anything else it has to beat that baseline")
 
 
 def test_a_tiny_test_part_says_that_its_interval_is_wide():
@@ -174,7 +176,7 @@ def test_numbers_are_told_in_their_units():
         in (found["Where it fails"])
     )
     worse = told(figures | {"baselines": [paired("ridge", "worse", (2.0, 1.0, 3.0), 4.0)]})["How good"]
-    assert "It is worse than the baseline “ridge” (off by 4; difference +2, +1 to +3)" in worse
+    assert "It is worse than the baseline “ridge” (mean error 4; difference +2, +1 to +3)" in worse
 
 
 def test_labels_are_told_by_how_many_agree():

@@ -18,8 +18,10 @@ from sightline.evaluation.plots import draw_curves
 from sightline.evaluation.report import write_report
 from sightline.run import Run
 from sightline.workflow.compare import compare_runs
+from sightline.workflow.diagnose import diagnose_run
 from sightline.workflow.explain import overlay_of
 from sightline.workflow.folds import first_fold, is_folds
+from sightline.workflow.live import told_before, write_findings
 from sightline.workflow.say import Say
 from sightline.workflow.tasks import wanted_by
 from sightline.workflow.trained import TrainedModel, best_weights, open_trained
@@ -53,9 +55,18 @@ def report_run(run: str | Path, *others: str | Path, common: bool = False, say: 
         with contextlib.suppress(RunError), here.locked():  # not while it is being trained
             here.note(best_weights_sha256=best)  # the training was killed: figures of before may be those of others
     plug.search_in(*here.user_folders())
+    _ask_again(here)
     draw_curves(here.read_records(), here.plots)
     pictures = _Pictures(here)
     return write_report(here, pictures, _Overlays(here, pictures))
+
+
+def _ask_again(run: Run) -> None:
+    """Ask the rules of a training that is over once more: predictions that were stored since then tell more."""
+    if not run.findings.is_file() or run.info().get("state") != "done":
+        return
+    with contextlib.suppress(SightlineError):  # what was found at its end stays
+        write_findings(run, diagnose_run(run.folder), told_before(run))
 
 
 def _compared(names: list[str], common: bool, say: Say | None) -> Path:

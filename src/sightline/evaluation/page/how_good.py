@@ -130,7 +130,7 @@ def _rival(row: Stated, kind: str) -> str:
     """A baseline, what it reaches, and the difference with its interval."""
     change = row["difference"]
     if kind == "numbers":
-        value = f"off by {row['value'].plain('.3g')}"
+        value = f"mean error {row['value'].plain('.3g')}"
         off, low, high = (change[key].plain("+.3g") for key in ("value", "low", "high"))
         return f"the baseline “{text(row.value['name'])}” ({value}; difference {off}, {low} to {high})"
     value = row["value"].percent()

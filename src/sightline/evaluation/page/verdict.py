@@ -97,6 +97,12 @@ def _next(facts: Facts) -> list[str]:
         sentences.append(f"Measure it: <code>sightline evaluate {text(facts.folder)}</code>.")
     sentences += _remedies(facts)
     if facts.figures is not None:
+        if _beaten(facts.figures) and not sentences:
+            sentences.append(
+                "Before anything else it has to beat that baseline: train for longer or with a larger network, look "
+                "for a rate with <code>sightline lr-find</code>, and at what the network is shown with "
+                "<code>sightline augment</code>."
+            )
         sentences += _more_images(facts, facts.figures)
         if not sentences:
             sentences.append(
@@ -128,7 +134,7 @@ def _more_images(facts: Facts, figures: Stated) -> list[str]:
     rows = figures["slices"]["rows"] if figures.get("slices") else ()
     poor = [row for row in rows if row.value["column"] == "class" and is_worse(row, figures)]
     poor.sort(key=lambda row: row.value["gap"]["value"])
-    if any(row.value["verdict"] != "better" for row in figures.get("baselines") or ()):
+    if _beaten(figures):
         poor = []  # what is no better than a baseline has another fault than a lack of images
     told = [_more_of(row.value["group"], facts.counts) for row in poor[:2]]
     figure = figures.get({"labels": "jaccard", "numbers": ""}.get(figures.value.get("kind", ""), "accuracy"))
@@ -138,6 +144,11 @@ def _more_images(facts: Facts, figures: Stated) -> list[str]:
             "settings are compared."
         )
     return told
+
+
+def _beaten(figures: Stated) -> bool:
+    """Whether a baseline does as well or better."""
+    return any(row.value["verdict"] != "better" for row in figures.get("baselines") or ())
 
 
 def _more_of(label: str, counts: Stated | None) -> str:
