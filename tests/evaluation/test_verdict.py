@@ -147,6 +147,7 @@ def test_only_gaps_that_are_real_are_told_and_only_the_worst_of_a_kind():
         (False, 0.93, "off by 4.0% on average (expected calibration error), which is not above what chance gives"),
         (True, 0.99, "It is surer than it is right: 99.0% sure and 92.5% right on average"),
         (True, 0.7, "It is less sure than it could be: 70.0% sure and 92.5% right on average"),
+        (True, 0.93, "Its confidences cannot be taken at their word: they are off by 4.0% on average"),
     ],
 )
 def test_confidences_are_doubted_only_beyond_chance(real, sure, words):
@@ -195,6 +196,20 @@ def test_labels_are_told_by_how_many_agree():
     )
     assert "Always answering red would reach 82.0%: the model has learnt nothing useful." in found["How good"]
     assert "Of the labels, blue is found worst: average precision 60.0%, 7 of the images" in found["Where it fails"]
+
+
+def test_probabilities_of_labels_are_not_answers():
+    own = {"ece": {"value": 0.1, "chance_high": 0.05, "real": True}, "mean_confidence": 0.6, "accuracy": 0.45,
+           "temperature": 1.0}  # fmt: skip
+    rows = [{"class": "red", "average_precision": 0.9, "support": 20}]
+    figures = {
+        "kind": "labels", "part": "test", "n": 400, "confidence": 0.95, "jaccard": interval(0.8, 0.76, 0.84),
+        "baseline": {"labels": [], "jaccard": interval(0.2, 0.15, 0.25)}, "per_class": rows, "calibration": own,
+        "slices": {"judged": "jaccard", "rows": [gap("contrast", "above 9", -0.3, real=True, figure="jaccard")]},
+    }  # fmt: skip
+    found = told(figures)
+    assert "It gives labels too high a probability: 60.0% on average, where 45.0% are true" in found["How sure of itself"]
+    assert "contrast above 9: Jaccard index 60.0% (45.0% to 74.0%) on 40 images" in found["Where it fails"]
 
 
 def test_without_an_evaluation_the_next_thing_is_one():

@@ -7,11 +7,11 @@ from sightline.evaluation.page.markup import section, table
 from sightline.evaluation.page.stated import Stated, source
 
 _MEMORY = {
-    "weights": "Memory for weights",
-    "gradients": "Memory for gradients",
-    "optimizer": "Memory for the state of the optimizer",
-    "average": "Memory for the average of the weights",
-    "activations": "Memory for activations of a micro-batch, kept for the backward pass",
+    "weights": "Weights in memory",
+    "gradients": "Gradients in memory",
+    "optimizer": "State of the optimizer in memory",
+    "average": "Average of the weights in memory",
+    "activations": "Activations of a micro-batch in memory, kept for the backward pass",
     "peak": "Memory at the peak, everything included",
     "reserved": "Held of the GPU at the peak",
 }

@@ -14,7 +14,7 @@ def how_sure(figures: Stated) -> list[str]:
     found = figures.get("calibration")
     if found is None:
         return []
-    told = [_error(found)]
+    told = [_error(found, figures.value.get("kind", "class"))]
     raw = found.get("raw")
     if raw is not None:
         before = raw["ece"].percent()
@@ -25,7 +25,7 @@ def how_sure(figures: Stated) -> list[str]:
     return told + _abstention(figures)
 
 
-def _error(found: Stated) -> str:
+def _error(found: Stated, kind: str) -> str:
     ece = found["ece"]
     off, most = ece["value"].percent(), ece["chance_high"].percent()
     if not ece.value["real"]:
@@ -34,11 +34,22 @@ def _error(found: Stated) -> str:
             f"gives with so many images (up to {most}): no fault can be shown."
         )
     sure, right = found["mean_confidence"].percent(), found["accuracy"].percent()
-    over = found.value["mean_confidence"] > found.value["accuracy"]
-    which = "surer than it is right" if over else "less sure than it could be"
+    over = found.value["mean_confidence"] - found.value["accuracy"]
+    if abs(over) < ece.value["value"] / 2:
+        return (
+            "<strong>Its confidences cannot be taken at their word:</strong> they are off by "
+            f"{off} on average (expected calibration error), some too high and some too low, where chance gives up to "
+            f"{most}."
+        )
+    if kind == "labels":
+        which = "gives labels too high a probability" if over > 0 else "gives labels too low a probability"
+        told = f"{sure} on average, where {right} are true"
+    else:
+        which = "is surer than it is right" if over > 0 else "is less sure than it could be"
+        told = f"{sure} sure and {right} right on average"
     return (
-        f"<strong>It is {which}:</strong> {sure} sure and {right} right on average; its confidences are off by {off} "
-        f"(expected calibration error), where chance gives up to {most}."
+        f"<strong>It {which}:</strong> {told}; its confidences are off by {off} (expected calibration error), where "
+        f"chance gives up to {most}."
     )
 
 

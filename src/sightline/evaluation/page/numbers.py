@@ -84,7 +84,7 @@ def number_table(figures: Stated) -> str:
     """MAE, RMSE, R², bias and the baseline of each number."""
     rows: list[list[str]] = []
     for row in figures["per_target"]:
-        cells = [_with_interval(row[key]) for key in ("mae", "rmse", "r2", "bias", "baseline_mae")]
+        cells = [_with_interval(row.get(key)) for key in ("mae", "rmse", "r2", "bias", "baseline_mae")]
         rows.append([name(row.value["target"]), text(row.value["unit"]), *cells])
     lead = (
         "MAE: the mean error. RMSE: where large errors count more. R²: the share of the variance that is explained. "
@@ -95,7 +95,9 @@ def number_table(figures: Stated) -> str:
     return section("classes", "Number by number", lead, listed + source(figures.file))
 
 
-def _with_interval(figure: Stated) -> str:
+def _with_interval(figure: Stated | None) -> str:
+    if figure is None:  # a run of an earlier version
+        return "–"
     value, within = _told(figure)
     return f"{value}<small>{within}</small>"
 

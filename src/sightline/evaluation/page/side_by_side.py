@@ -50,9 +50,13 @@ def _cost(own: Stated) -> list[str]:
         own["weights_bytes"].shown(lambda value: f"{value / 1e6:,.3g} MB"),
         latency["p50"].plain(".3g", "ms"),
         latency["p95"].plain(".3g", "ms"),
-        "–" if seconds.value is None else seconds.plain(",.3g", "s"),
+        "–" if seconds.value is None else seconds.shown(_seconds),
         "–" if energy.value is None else energy.shown(lambda value: f"{value * 1000:.3g} mJ"),
     ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f} s" if value >= 100 else f"{value:.3g} s"
 
 
 def curves_section(records: Mapping[str, Sequence[dict[str, Any]]]) -> str:

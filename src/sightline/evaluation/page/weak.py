@@ -11,7 +11,7 @@ def groups_section(figures: Stated) -> str:
     steps = list(figures["slices"]["confidence"]) if figures.get("slices") else []
     if not rows:
         return ""
-    judged = figures["slices"].value["judged"]
+    judged = (figures.get("slices") or figures["groups"]).value["judged"]
     poor = sorted((row for row in rows if is_worse(row, figures)), key=lambda row: -abs(row.value["gap"]["value"]))
     named = figures["groups"]["rows"] if figures.get("groups") else ()
     lead = (

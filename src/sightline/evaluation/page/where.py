@@ -58,8 +58,9 @@ def sentence(row: Stated, figures: Stated, first: bool) -> str:
     own = row["figures"]["accuracy" if figures.value.get("kind", "class") == "class" else "jaccard"]
     value, low, high = (own[key].percent() for key in ("value", "low", "high"))
     off, least, most = (gap[key].points() for key in ("value", *ends))
-    word = "right in" if figures.value.get("kind", "class") == "class" else "Jaccard index"
-    return f"{lead}: {word} {value} ({low} to {high}) of {images}, {off} points below the rest ({least} to {most})."
+    kind = figures.value.get("kind", "class")
+    word, of = ("right in", "of") if kind == "class" else ("Jaccard index", "on")
+    return f"{lead}: {word} {value} ({low} to {high}) {of} {images}, {off} points below the rest ({least} to {most})."
 
 
 def _frequent(figures: Stated) -> list[str]:
