@@ -208,7 +208,8 @@ def test_probabilities_of_labels_are_not_answers():
         "slices": {"judged": "jaccard", "rows": [gap("contrast", "above 9", -0.3, real=True, figure="jaccard")]},
     }  # fmt: skip
     found = told(figures)
-    assert "It gives labels too high a probability: 60.0% on average, where 45.0% are true" in found["How sure of itself"]
+    sure = found["How sure of itself"]
+    assert "It gives labels too high a probability: 60.0% on average, where 45.0% are true" in sure
     assert "contrast above 9: Jaccard index 60.0% (45.0% to 74.0%) on 40 images" in found["Where it fails"]
 
 
