@@ -178,6 +178,10 @@ def test_numbers_are_told_in_their_units():
     )
     worse = told(figures | {"baselines": [paired("ridge", "worse", (2.0, 1.0, 3.0), 4.0)]})["How good"]
     assert "It is worse than the baseline “ridge” (mean error 4; difference +2, +1 to +3)" in worse
+    alone = {"value": 3.0, "low": None, "high": None, "why": "one group does not tell"}
+    told_alone = told(figures | {"per_target": [row | {"mae": alone}]})["How good"]
+    assert "How far the mean error varies is not known: one group does not tell." in told_alone
+    assert "off by 9 years: the gain may be luck." in told_alone and "wide" not in told_alone
 
 
 def test_labels_are_told_by_how_many_agree():

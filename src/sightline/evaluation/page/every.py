@@ -33,4 +33,6 @@ def _title(key: str) -> str:
 def _cells(figure: Stated) -> list[str]:
     if figure.value["value"] is None:
         return ["–", text(figure.value.get("why", "")), ""]
+    if figure.value["low"] is None:
+        return [figure["value"].plain(".4f"), text(figure.value.get("why", "")), ""]
     return [figure[key].plain(".4f") for key in ("value", "low", "high")]

@@ -68,10 +68,13 @@ def _numbers(figures: Stated) -> list[str]:
     for row in list(rows)[:3]:
         mae, unit = row["mae"], row.value["unit"]
         of = f" of {name(row.value['target'])}" if len(rows) > 1 else ""
-        ends = f"{mae['low'].plain('.3g')} and {mae['high'].plain('.3g', unit)}"
-        told.append(f"With {_sure(figures)} confidence the mean error{of} lies between {ends}.")
-        told += _width(mae, figures, WIDE_ERROR, points=False)
-        if figures.get("baselines") is None:
+        if mae.value["low"] is None:
+            told.append(f"How far the mean error{of} varies is not known: {text(mae.value['why'])}.")
+        else:
+            ends = f"{mae['low'].plain('.3g')} and {mae['high'].plain('.3g', unit)}"
+            told.append(f"With {_sure(figures)} confidence the mean error{of} lies between {ends}.")
+            told += _width(mae, figures, WIDE_ERROR, points=False)
+        if not figures.get("baselines"):
             told.append(_against_mean(row))
     return told + (_paired(figures["baselines"], "numbers") if figures.get("baselines") else [])
 
@@ -82,6 +85,8 @@ def _against_mean(row: Stated) -> str:
     told = f"Always answering the mean of the training part is off by {shown}"
     if mae["value"] >= rival["value"]:
         return f"{told}: <strong>the model has learnt nothing useful.</strong>"
+    if mae["low"] is None:
+        return f"{told}: <strong>the gain may be luck.</strong>"
     if mae["high"] >= rival["low"]:
         return f"{told}, and the two intervals overlap: <strong>the gain may be luck.</strong>"
     return f"{told}."

@@ -41,6 +41,8 @@ def _told(figure: Stated) -> tuple[str, str]:
     """A figure and its interval in words; a dash and the reason where it is not defined."""
     if figure.value["value"] is None:
         return "–", text(figure.value["why"])
+    if figure.value["low"] is None:
+        return figure["value"].plain(), text(figure.value["why"])
     return figure["value"].plain(), f"{figure['low'].plain()} to {figure['high'].plain()}"
 
 

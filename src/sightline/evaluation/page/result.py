@@ -35,7 +35,9 @@ def class_pairs(figures: Stated) -> list[Pair]:
     named = (("Accuracy", "accuracy"), ("Macro F1", "macro_f1"))
     pairs = [(title, figures[key]["value"].percent(digits), span(figures[key], digits)) for title, key in named]
     within = figures.get("log_loss_interval")
-    note = "lower is better" if within is None else f"{within['low'].plain('.3f')} to {within['high'].plain('.3f')}"
+    note = "lower is better"
+    if within is not None and within.get("low") is not None:
+        note = f"{within['low'].plain('.3f')} to {within['high'].plain('.3f')}"
     pairs.append(("Log loss", figures["log_loss"].plain(".3f"), note))
     baseline = figures["baseline"]["accuracy"]["value"].percent(digits)
     return [*pairs, ("Baseline", baseline, "always the largest class")]

@@ -138,7 +138,8 @@ def _more_images(facts: Facts, figures: Stated) -> list[str]:
         poor = []  # what is no better than a baseline has another fault than a lack of images
     told = [_more_of(row.value["group"], facts.counts) for row in poor[:2]]
     figure = figures.get({"labels": "jaccard", "numbers": ""}.get(figures.value.get("kind", ""), "accuracy"))
-    if figure is not None and figure.value["high"] - figure.value["low"] > WIDE:
+    ends = {} if figure is None else figure.value
+    if ends.get("low") is not None and ends["high"] - ends["low"] > WIDE:
         told.append(
             "Hold out more images, or judge by cross-validation (<code>sightline train --folds 5</code>), before "
             "settings are compared."

@@ -38,17 +38,18 @@ def _table(rows: list[Stated], judged: str, label: str) -> str:
     cells: list[list[str]] = []
     for row in rows:
         own, gap = row["figures"].get(judged), row["gap"]
-        value, low, high = (
-            ("–", "", "") if own is None else (_value(own[key], shares) for key in ("value", "low", "high"))
-        )
+        value = "–" if own is None else _value(own["value"], shares)
+        within = "–"
+        if own is not None and own.value["low"] is not None:
+            within = f"{_value(own['low'], shares)} to {_value(own['high'], shares)}"
         if gap.value["value"] is None:
-            told, real = "–", "too few images"
+            told, real = "–", f"not compared<small>{text(gap.value['why'])}</small>"
         else:
             off, least, most = (
                 gap[key].points(sign=True) if shares else gap[key].plain("+.3g") for key in ("value", "low", "high")
             )
             told, real = f"{off} ({least} to {most})", "real" if gap.value["real"] else "may be chance"
-        cells.append([group_words(row), row["n"].plain(","), value, f"{low} to {high}" if low else "–", told, real])
+        cells.append([group_words(row), row["n"].plain(","), value, within, told, real])
     head = ["Group", "Images", text(_WORDS.get(judged, judged)).capitalize(), "Interval"]
     gap_head = "Gap to the rest, points" if shares else "Gap to the rest"
     return table([*head, gap_head, "Verdict"], cells, numbers=(1, 2, 3, 4), label=label)
