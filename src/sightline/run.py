@@ -17,6 +17,7 @@
     ├── tensorboard/         event files
     ├── maps/                feature maps of chosen images
     ├── profile/             where the time of some steps went
+    ├── comparison.html      this run beside others, where that was asked for; figures in comparison.json
     └── report.html          all of it on one page
 """
 

@@ -1,10 +1,13 @@
 """A run folder as training and evaluation leave it, with real pictures, real mistakes and hostile label names."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browser_pages import started
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
@@ -22,6 +25,14 @@ from sightline.run import Run
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "sept & <b>sieben</b>", "八", "nine")
 PARTS = {"train": slice(0, 1000), "val": slice(1000, 1300), "test": slice(1300, 1797)}
 WEIGHTS = "9f2c" * 16
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests."""
+    driver = started(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="session")

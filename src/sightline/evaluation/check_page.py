@@ -6,9 +6,9 @@ from typing import Any
 
 from sightline.evaluation.page.dataset import data_section
 from sightline.evaluation.page.findings import figures_section, findings_section
-from sightline.evaluation.page.markup import count, name, text
+from sightline.evaluation.page.markup import count
 from sightline.evaluation.page.picture import Picture
-from sightline.evaluation.page.shell import document
+from sightline.evaluation.page.shell import brand, document
 from sightline.findings import Finding
 
 
@@ -38,7 +38,7 @@ def check_page(
         else "Fit for training."
     )
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    top = f'<p class="brand"><b>Sightline</b><span>{name(title)}</span><time>{text(day)}</time></p>'
+    top = brand(title, day)
     size = f"{count(figures['images'], 'image')} in {count(len(figures['classes']), 'class')}." if figures else ""
     body = f'<header class="top">{top}<h1>{verdict}</h1><p class="verdict">{size}</p></header>'
     body += findings_section(findings, picture)

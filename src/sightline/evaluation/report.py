@@ -10,11 +10,14 @@ from typing import Any
 import yaml
 
 from sightline.errors import RunError
+from sightline.evaluation.page.confidence import confidence_section
 from sightline.evaluation.page.confusion import class_section, confusion_section
+from sightline.evaluation.page.cost import cost_section
 from sightline.evaluation.page.dataset import data_section
 from sightline.evaluation.page.diagnosis import diagnosis_section
+from sightline.evaluation.page.every import every_figure
 from sightline.evaluation.page.labels import label_headline, label_pairs, label_table, wrong_labels
-from sightline.evaluation.page.markup import name, text
+from sightline.evaluation.page.markup import text
 from sightline.evaluation.page.mistakes import mistakes_section
 from sightline.evaluation.page.numbers import (
     largest_errors,
@@ -24,10 +27,13 @@ from sightline.evaluation.page.numbers import (
     number_table,
 )
 from sightline.evaluation.page.picture import Overlay, Picture
-from sightline.evaluation.page.result import class_pairs, headline, key_figures, no_evaluation
+from sightline.evaluation.page.result import Pair, class_pairs, headline, key_figures, no_evaluation, scale
 from sightline.evaluation.page.settings import again_section, duration, settings_section
-from sightline.evaluation.page.shell import document
+from sightline.evaluation.page.shell import brand, contents, document
+from sightline.evaluation.page.stated import Stated, source
 from sightline.evaluation.page.training import training_section
+from sightline.evaluation.page.verdict import Facts, verdict, verdict_html
+from sightline.evaluation.page.weak import groups_section
 from sightline.evaluation.predictions import Predictions
 from sightline.files import whole_file
 from sightline.run import Run
@@ -51,42 +57,59 @@ def write_report(run: Run, picture: Picture, overlay: Overlay = lambda _path, _c
     Raises:
         RunError: a document of the run is damaged, or the page cannot be written.
     """
-    info, figures = run.info(), _figures(run)
+    info, figures = Stated("run.json", run.info()), _figures(run)
     predictions = _predictions(run, figures)
     kind = _kind(run)
     counts, images = _counts(run.split, kind), _counts(run.split, "numbers")
-    parts = [_head(run, info, figures), *_results(figures, predictions, picture, overlay)]
     classes = _classes(run, counts)
-    settings = info.get("settings") or _flat(_yaml(run.config))
-    parts += [
-        diagnosis_section(_noticed(run)),
-        training_section(run.read_records(), _least_loss(settings, len(classes)), info.get("memory")),
-        data_section(counts, classes, info.get("skipped") or [], _KNOWN[kind], images),
-        settings_section(settings, info.get("origins")),
-        again_section(info, str(run.folder)),
+    settings = info.value.get("settings") or _flat(_yaml(run.config))
+    records, noticed = run.read_records(), _noticed(run)
+    parts = [
+        *_results(figures, predictions, picture, overlay, run.temperatures.is_file()),
+        diagnosis_section(noticed, info.get("findings")),
+        training_section(records, _least_loss(settings, len(classes))),
+        cost_section(info, records, duration(info.value)),
+        data_section(counts, classes, info.value.get("skipped") or [], _KNOWN[kind], images, run.split.name),
+        settings_section(settings, info.value.get("origins")),
+        again_section(info.value, str(run.folder)),
     ]
-    page = document(f"{run.folder.name} · Sightline", f"<main>{''.join(parts)}</main>")
+    facts = Facts(
+        folder=str(run.folder),
+        figures=figures,
+        findings=noticed,
+        counts=_trained_on(info),
+        checked=info.get("findings"),
+    )
+    sections = "".join(parts)
+    page = document(
+        f"{run.folder.name} · Sightline", f"<main>{_head(run, info, facts)}{contents(sections)}{sections}</main>"
+    )
     with whole_file(run.report, "w") as file:
         file.write(page)
     return run.report
 
 
-def _head(run: Run, info: dict[str, Any], figures: dict[str, Any] | None) -> str:
-    day = str(info.get("finished") or info.get("started") or "")[:10]
-    top = f'<p class="brand"><b>Sightline</b><span>{name(run.folder.resolve().name)}</span><time>{text(day)}</time></p>'
-    body, pairs = no_evaluation(f"sightline evaluate {run.folder}"), list[tuple[str, str, str]]()
-    if figures is not None:
-        lead, row = _HEADS.get(figures.get("kind", "class"), _HEADS["class"])
+def _head(run: Run, info: Stated, facts: Facts) -> str:
+    figures, day = facts.figures, str(info.value.get("finished") or info.value.get("started") or "")[:10]
+    top = brand(run.folder.resolve().name, day)
+    told = verdict_html(verdict(facts))
+    if figures is None:
+        body, pairs, drawn = no_evaluation(f"sightline evaluate {run.folder}"), list[Pair](), ""
+    else:
+        lead, row = _HEADS[figures.value.get("kind", "class")]
         body, pairs = lead(figures), row(figures)
+        drawn = scale(figures) if figures.value.get("kind", "class") == "class" else ""
     warning = ""
-    if figures is not None and _other_weights(info, figures):
+    if figures is not None and _other_weights(info.value, figures.value):
         warning = (
             '<p class="missing">These figures were measured on other weights than the run holds now. '
             f"<code>sightline evaluate {text(run.folder)}</code> measures again.</p>"
         )
-    if figures is not None and figures["part"] == "train":
+    if figures is not None and figures.value["part"] == "train":
         warning += '<p class="missing">The model was trained on these images: the figures flatter it.</p>'
-    return f'<header class="top">{top}{body}{warning}{key_figures(pairs, info, duration(info))}</header>'
+    files = [one.file for one in (figures, facts.findings, info) if one is not None and one.value]
+    shown = key_figures(pairs, info, duration(info.value))
+    return f'<header class="top">{top}{body}{warning}{told}{drawn}{shown}{source(*files) if files else ""}</header>'
 
 
 _HEADS = {
@@ -98,16 +121,24 @@ _KNOWN = {"class": "class", "labels": "label", "numbers": "number"}
 
 
 def _results(
-    figures: dict[str, Any] | None, predictions: Predictions | None, picture: Picture, overlay: Overlay
+    figures: Stated | None, predictions: Predictions | None, picture: Picture, overlay: Overlay, fitted: bool
 ) -> list[str]:
     """The sections about the evaluation."""
     if figures is None:
         return []
-    if figures.get("kind") == "labels":
-        return [wrong_labels(predictions, picture), label_table(figures)]
-    if figures.get("kind") == "numbers":
-        return [number_charts(predictions), largest_errors(predictions, picture), number_table(figures)]
-    return [mistakes_section(predictions, picture, overlay), confusion_section(figures), class_section(figures)]
+    weak, sure = groups_section(figures), confidence_section(figures, fitted)
+    if figures.value.get("kind") == "labels":
+        return [wrong_labels(predictions, picture), label_table(figures), weak, sure, every_figure(figures)]
+    if figures.value.get("kind") == "numbers":
+        return [
+            number_charts(predictions),
+            largest_errors(predictions, picture),
+            number_table(figures),
+            weak,
+            every_figure(figures),
+        ]
+    shown = [mistakes_section(predictions, picture, overlay), confusion_section(figures), class_section(figures)]
+    return [*shown, weak, sure, every_figure(figures)]
 
 
 def _kind(run: Run) -> str:
@@ -131,23 +162,29 @@ def _other_weights(info: dict[str, Any], figures: dict[str, Any]) -> bool:
     return bool(now and then and then not in now)
 
 
-def _figures(run: Run) -> dict[str, Any] | None:
+def _figures(run: Run) -> Stated | None:
     for part in ("test", "val", "train"):
         path = run.figures(part)
         if path.is_file():
-            return _json(path)
+            return Stated(f"predictions/{path.name}", _json(path))
     return None
 
 
-def _noticed(run: Run) -> list[dict[str, Any]] | None:
+def _noticed(run: Run) -> Stated | None:
     """What the diagnosis found; ``None``: it was never made."""
-    return _json(run.findings)["findings"] if run.findings.is_file() else None
+    return Stated(run.findings.name, _json(run.findings))["findings"] if run.findings.is_file() else None
 
 
-def _predictions(run: Run, figures: dict[str, Any] | None) -> Predictions | None:
-    if figures is None or not run.predictions(figures["part"]).is_file():
+def _trained_on(info: Stated) -> Stated | None:
+    """Training images of each class, by name."""
+    balance = info.get("balance")
+    return balance.get("counts") if balance is not None else None
+
+
+def _predictions(run: Run, figures: Stated | None) -> Predictions | None:
+    if figures is None or not run.predictions(figures.value["part"]).is_file():
         return None
-    return Predictions.load(run.predictions(figures["part"]))
+    return Predictions.load(run.predictions(figures.value["part"]))
 
 
 def _counts(split: Path, kind: str) -> dict[str, Counter[str]]:

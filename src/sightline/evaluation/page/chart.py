@@ -1,16 +1,24 @@
 """A line chart as inline SVG: drawn by hand, readable without seeing it."""
 
 import math
+from collections.abc import Sequence
 
-from sightline.evaluation.curves import SHARES, Chart, Curve
-from sightline.evaluation.page.markup import text
+from sightline.evaluation.curves import SHARES, Chart
+from sightline.evaluation.page.markup import name, text
 
 WIDTH, HEIGHT = 400, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
 
 
-def line_chart(chart: Chart) -> str:
-    """The chart with axes, grid, one line per curve, its legend and a description in words."""
+def line_chart(chart: Chart, kinds: Sequence[str] = (), key: str = "") -> str:
+    """The chart with axes, grid, one line per curve, its legend and a description in words.
+
+    Args:
+        chart: what is drawn.
+        kinds: how each curve is drawn, as the style sheet calls it; where missing, by its name.
+        key: of its elements, where ``chart.key`` is not unlike those of others on the page.
+    """
+    kinds, key = kinds or [curve.name.replace(" ", "-") for curve in chart.curves], key or chart.key
     high_x = max(max(curve.x) for curve in chart.curves) or 1.0
     low_y, high_y = _range(chart)
     ticks_y, ticks_x = nice_ticks(low_y, high_y), nice_ticks(0, high_x)
@@ -30,18 +38,18 @@ def line_chart(chart: Chart) -> str:
         f'<text x="{x(tick)}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{_tick(tick)}</text>' for tick in ticks_x
     ]
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>')
-    for curve in chart.curves:
-        parts.append(_line(curve, [(x(a), y(b)) for a, b in zip(curve.x, curve.y, strict=True)]))
+    for curve, kind in zip(chart.curves, kinds, strict=True):
+        parts.append(_line(kind, [(x(a), y(b)) for a, b in zip(curve.x, curve.y, strict=True)]))
     if chart.best is not None:
         at_x, at_y = x(chart.best[0]), y(chart.best[1])
         parts.append(
             f'<circle class="best" cx="{at_x}" cy="{at_y}" r="6"><title>best: {chart.best[1]:.4g}</title></circle>'
         )
     return (
-        f'<figure class="chart"><h3>{text(chart.title)}</h3>{_legend(chart)}'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{chart.key}-t {chart.key}-d">'
-        f'<title id="{chart.key}-t">{text(chart.title)} over the epochs</title>'
-        f'<desc id="{chart.key}-d">{text(_description(chart))}</desc>{"".join(parts)}</svg></figure>'
+        f'<figure class="chart"><h3>{text(chart.title)}</h3>{_legend(chart, kinds)}'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{key}-t {key}-d">'
+        f'<title id="{key}-t">{text(chart.title)} over the epochs</title>'
+        f'<desc id="{key}-d">{text(_description(chart))}</desc>{"".join(parts)}</svg></figure>'
     )
 
 
@@ -65,17 +73,19 @@ def _range(chart: Chart) -> tuple[float, float]:
     return low, high + 0.04 * (high - low) if chart.key not in SHARES else min(1.0, high + 0.04 * (high - low))
 
 
-def _line(curve: Curve, points: list[tuple[float, float]]) -> str:
-    kind = curve.name.replace(" ", "-")
+def _line(kind: str, points: list[tuple[float, float]]) -> str:
     joined = " ".join(f"{a},{b}" for a, b in points)
     line = f'<polyline class="line {kind}" points="{joined}"/>'
-    if (curve.name == "validation" and len(points) <= 60) or len(points) == 1:
+    if (kind == "validation" and len(points) <= 60) or len(points) == 1:
         line += "".join(f'<circle class="dot {kind}" cx="{a}" cy="{b}" r="3"/>' for a, b in points)
     return line
 
 
-def _legend(chart: Chart) -> str:
-    keys = [f'<span class="key"><i class="{c.name.replace(" ", "-")}"></i>{text(c.name)}</span>' for c in chart.curves]
+def _legend(chart: Chart, kinds: Sequence[str]) -> str:
+    keys = [
+        f'<span class="key"><i class="{kind}"></i>{name(curve.name)}</span>'
+        for curve, kind in zip(chart.curves, kinds, strict=True)
+    ]
     if chart.best is not None:
         keys.append('<span class="key"><i class="best"></i>kept</span>')
     return f'<p class="legend">{"".join(keys)}</p>' if len(keys) > 1 else ""

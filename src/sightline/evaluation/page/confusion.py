@@ -1,12 +1,12 @@
 """The section about mistakes in numbers: the confusion matrix, the frequent confusions, the table of classes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluation.page.markup import count, name, percent, scroll_box, section, text
+from sightline.evaluation.page.markup import count, name, scroll_box, section, text
+from sightline.evaluation.page.stated import Stated, source
 
 MOST_NUMBERED = 20
 """Up to so many classes the matrix is a table with numbers; above, a picture with one square per pair."""
@@ -15,10 +15,11 @@ MOST_DRAWN = 100
 SHADES = 8
 
 
-def confusion_section(figures: dict[str, Any]) -> str:
+def confusion_section(figures: Stated) -> str:
     """Which class is taken for which."""
-    classes: list[str] = figures["classes"]
-    matrix = np.asarray(figures["confusion_matrix"], np.int64)
+    classes: list[str] = figures.value["classes"]
+    cells = figures["confusion_matrix"]
+    matrix = np.asarray(cells.value, np.int64)
     shown = _worst_classes(matrix)
     lead = (
         "Each row is a true class, each column an answer; the shade is the share of the row. "
@@ -29,11 +30,12 @@ def confusion_section(figures: dict[str, Any]) -> str:
     part = matrix[np.ix_(shown, shown)]
     names = [classes[place] for place in shown]
     sizes = matrix.sum(axis=1)[shown]
-    drawn = _numbered(part, names, sizes) if len(shown) <= MOST_NUMBERED else _squares(part, names, sizes)
-    return section("confusion", "What is taken for what", lead, f"{_frequent(matrix, classes)}{drawn}")
+    drawn = _numbered(cells, names, sizes) if len(shown) <= MOST_NUMBERED else _squares(part, names, sizes)
+    body = f"{_frequent(cells, matrix, classes)}{drawn}{source(figures.file)}"
+    return section("confusion", "What is taken for what", lead, body)
 
 
-def class_section(figures: dict[str, Any]) -> str:
+def class_section(figures: Stated) -> str:
     """Precision, recall and F1 of each class, sortable."""
     heads = ("Class", "Precision", "Recall", "F1", "Images")
     kinds = ("", *(' class="number"',) * 4)
@@ -49,22 +51,21 @@ def class_section(figures: dict[str, Any]) -> str:
         "Precision: how often an answer is right. Recall: how many of a class are found. F1 is low when either is. "
         "A click on a column head sorts."
     )
-    return section("classes", "Class by class", lead, f'<div class="tall">{body}</div>')
+    return section("classes", "Class by class", lead, f'<div class="tall">{body}</div>{source(figures.file)}')
 
 
-def _class_row(row: dict[str, Any]) -> str:
+def _class_row(row: Stated) -> str:
     def cell(key: str) -> str:
-        share = float(row[key] or 0)
-        shown = percent(row[key])
+        share = float(row.value[key] or 0)
         return (
             f'<td class="number meter" data-value="{share:.12g}"><svg viewBox="0 0 60 4" aria-hidden="true">'
             '<rect class="track" width="60" height="4"/>'
-            f'<rect class="fill" width="{60 * share:.1f}" height="4"/></svg><span>{shown}</span></td>'
+            f'<rect class="fill" width="{60 * share:.1f}" height="4"/></svg><span>{row[key].percent()}</span></td>'
         )
 
     cells = "".join(cell(key) for key in ("precision", "recall", "f1"))
-    support = f'<td class="number" data-value="{row["support"]}">{row["support"]:,}</td>'
-    return f'<tr><th scope="row">{name(row["class"])}</th>{cells}{support}</tr>'
+    support = f'<td class="number" data-value="{row.value["support"]}">{row["support"].plain(",")}</td>'
+    return f'<tr><th scope="row">{name(row.value["class"])}</th>{cells}{support}</tr>'
 
 
 def _worst_classes(matrix: NDArray[np.int64]) -> list[int]:
@@ -74,7 +75,7 @@ def _worst_classes(matrix: NDArray[np.int64]) -> list[int]:
     return sorted(int(place) for place in np.argsort(-mistakes, kind="stable")[:MOST_DRAWN])
 
 
-def _frequent(matrix: NDArray[np.int64], classes: Sequence[str], most: int = 6) -> str:
+def _frequent(cells: Stated, matrix: NDArray[np.int64], classes: Sequence[str], most: int = 6) -> str:
     """The most frequent confusions in words."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
@@ -84,7 +85,7 @@ def _frequent(matrix: NDArray[np.int64], classes: Sequence[str], most: int = 6) 
     sizes = matrix.sum(axis=1)
     items = [
         f"<li><strong>{name(classes[true])}</strong> taken for <strong>{name(classes[given])}</strong>"
-        f"<span>{matrix[true, given]:,} of {sizes[true]:,}</span></li>"
+        f"<span>{cells[true][given].plain(',')} of {sizes[true]:,}</span></li>"
         for true, given in (divmod(place, len(classes)) for place in order)
     ]
     return f'<ul class="frequent">{"".join(items)}</ul>'
@@ -95,13 +96,14 @@ def _shade(number: int, size: int) -> int:
     return 0 if not number else max(1, round(SHADES * (number / size) ** 0.5))
 
 
-def _numbered(matrix: NDArray[np.int64], names: Sequence[str], sizes: NDArray[np.int64]) -> str:
+def _numbered(matrix: Stated, names: Sequence[str], sizes: NDArray[np.int64]) -> str:
     head = "".join(f'<th scope="col"><span>{name(label)}</span></th>' for label in names)
     rows: list[str] = []
     for true, label in enumerate(names):
         cells = "".join(
-            f'<td class="{"hit" if given == true else "miss"} s{_shade(int(number), int(sizes[true]))}"'
-            f' title="{_words(label, names[given], int(number), int(sizes[true]))}">{number or ""}</td>'
+            f'<td class="{"hit" if given == true else "miss"} s{_shade(number.value, int(sizes[true]))}"'
+            f' title="{_words(label, names[given], number.value, int(sizes[true]))}">'
+            f"{number.plain('d') if number.value else ''}</td>"
             for given, number in enumerate(matrix[true])
         )
         rows.append(f'<tr><th scope="row">{name(label)}</th>{cells}</tr>')

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.evaluation.page.markup import count, missing, name, section, table, text
+from sightline.evaluation.page.stated import source
 
 PARTS = ("train", "val", "test")
 MOST_SKIPPED = 200
@@ -15,6 +16,7 @@ def data_section(
     skipped: Sequence[Any],
     word: str = "class",
     images: Mapping[str, Mapping[str, int]] | None = None,
+    file: str = "",
 ) -> str:
     """The table of counts, and the files that were left out.
 
@@ -24,6 +26,7 @@ def data_section(
         skipped: files that could not be decoded, as paths or as dictionaries with ``path`` and ``reason``.
         word: ``class``, ``label`` or ``number``: what ``classes`` are.
         images: part -> any name -> images, where an image counts for several labels or none.
+        file: of the run, in which the images are counted; empty: there is no run.
     """
     total = sum(sum(column.values()) for column in (images or counts).values())
     if not total:
@@ -47,7 +50,8 @@ def data_section(
         f"part: {_parts(parts, sums)}."
     )
     counted = table(head, rows, numbers=range(1, len(parts) + 1), label=f"Images per {word} and part")
-    return section("data", "Data", lead, f'<div class="counts tall">{counted}</div>{_skipped(skipped)}')
+    told = source(file) if file else ""
+    return section("data", "Data", lead, f'<div class="counts tall">{counted}</div>{_skipped(skipped)}{told}')
 
 
 def _parts(parts: Sequence[str], sums: Sequence[int]) -> str:

@@ -1,50 +1,29 @@
 """What the page says of several labels an image: the head, the labels that were missed, a table of the labels."""
 
-from typing import Any
-
 import numpy as np
 
 from sightline.evaluation.label_metrics import jaccard
-from sightline.evaluation.page.markup import count, missing, name, percent, section, table, text
+from sightline.evaluation.page.markup import count, missing, name, section, table
 from sightline.evaluation.page.mistakes import MOST_PICTURES
 from sightline.evaluation.page.picture import Picture, picture_box
-from sightline.evaluation.page.result import PART_WORDS, digits_of, span
+from sightline.evaluation.page.result import Pair, digits_of, pictures_of, span
+from sightline.evaluation.page.stated import Stated, source
 from sightline.evaluation.predictions import Predictions
 
 
-def label_headline(figures: dict[str, Any]) -> str:
-    """How many images have every label right, and how near the sets of labels come on average."""
-    exact, near, baseline = figures["exact_match"], figures["jaccard"], figures["baseline"]
-    images = int(figures["n"])
-    part = PART_WORDS.get(figures["part"], figures["part"])
-    sure, digits = f"{figures['confidence'] * 100:.4g}%", digits_of(images)
-    always = ", ".join(name(label) for label in baseline["labels"]) or "no label"
-    rival = baseline["jaccard"]
-    told = (
-        f"On average {percent(near['value'], digits)} of the labels that an image has or is given are both; with "
-        f"{sure} confidence the true share lies between {percent(near['low'], digits)} and "
-        f"{percent(near['high'], digits)}. Always answering {always} would reach {percent(rival['value'])}"
-    )
-    if near["value"] <= rival["value"]:
-        told += ": <strong>the model has learnt nothing useful</strong>"
-    elif near["low"] <= rival["high"]:
-        told += ", and the two intervals overlap: <strong>the gain may be luck</strong>"
-    pictures = text(count(images, f"{part} image"))
-    return (
-        f"<h1>Of {pictures} <em>{percent(exact['value'], digits)}</em> have every label right.</h1>"
-        f'<p class="verdict">{told}.</p>'
-    )
+def label_headline(figures: Stated) -> str:
+    """How many images have every label right, in one sentence."""
+    exact = figures["exact_match"]["value"].percent(digits_of(figures.value["n"]))
+    return f"<h1>Of {pictures_of(figures)} <em>{exact}</em> have every label right.</h1>"
 
 
-def label_pairs(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def label_pairs(figures: Stated) -> list[Pair]:
     """Term, value and note of each figure that everybody looks for."""
-    digits = digits_of(int(figures["n"]))
+    digits = digits_of(figures.value["n"])
     named = (("Mean AP", "macro_ap"), ("Micro F1", "micro_f1"), ("Macro F1", "macro_f1"), ("Jaccard", "jaccard"))
-    pairs = [
-        (title, percent(figures[key]["value"], digits), span(figures[key], digits)) for title, key in named
-    ]  # fmt: skip
-    baseline = figures["baseline"]["jaccard"]["value"]
-    return [*pairs, ("Baseline", percent(baseline, digits), "Jaccard of always the usual labels")]
+    pairs = [(title, figures[key]["value"].percent(digits), span(figures[key], digits)) for title, key in named]
+    baseline = figures["baseline"]["jaccard"]["value"].percent(digits)
+    return [*pairs, ("Baseline", baseline, "Jaccard of always the usual labels")]
 
 
 def wrong_labels(predictions: Predictions | None, picture: Picture) -> str:
@@ -62,7 +41,8 @@ def wrong_labels(predictions: Predictions | None, picture: Picture) -> str:
     order = wrong[np.lexsort((-surest[wrong], agreed[wrong]))][:MOST_PICTURES]
     lead = f"{count(len(wrong), 'image')} with a label too few or too many; the worst first. Some labels may be wrong."
     cards = "".join(_card(predictions, int(row), picture) for row in order)
-    return section("mistakes", title, lead, f'<div class="mistakes">{cards}</div>')
+    stored = source(f"predictions/{predictions.part}.npz")
+    return section("mistakes", title, lead, f'<div class="mistakes">{cards}</div>{stored}')
 
 
 def _card(predictions: Predictions, row: int, picture: Picture) -> str:
@@ -79,16 +59,17 @@ def _card(predictions: Predictions, row: int, picture: Picture) -> str:
     )
 
 
-def label_table(figures: dict[str, Any]) -> str:
+def label_table(figures: Stated) -> str:
     """Average precision, ROC AUC, precision, recall and F1 of each label."""
     keys = ("average_precision", "roc_auc", "precision", "recall", "f1")
     rows = [
-        [name(row["class"]), *("–" if row[key] is None else percent(row[key]) for key in keys), f"{row['support']:,}"]
+        [name(row.value["class"]), *(row[key].percent() for key in keys), row["support"].plain(",")]
         for row in figures["per_class"]
     ]
     lead = (
         "Average precision and ROC AUC: how well the images that have a label come before those that have not, "
-        f"whatever the threshold. The others count labels from a probability of {figures['threshold']:g} on."
+        f"whatever the threshold. The others count labels from a probability of {figures['threshold'].plain('g')} on."
     )
     head = ["Label", "AP", "ROC AUC", "Precision", "Recall", "F1", "Images"]
-    return section("classes", "Label by label", lead, table(head, rows, numbers=range(1, 7), label="Each label"))
+    listed = table(head, rows, numbers=range(1, 7), label="Each label")
+    return section("classes", "Label by label", lead, listed + source(figures.file))

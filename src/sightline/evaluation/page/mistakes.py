@@ -4,6 +4,7 @@ import numpy as np
 
 from sightline.evaluation.page.markup import count, missing, name, percent, section
 from sightline.evaluation.page.picture import Overlay, Picture, picture_box
+from sightline.evaluation.page.stated import source
 from sightline.evaluation.predictions import Predictions
 
 MOST_PICTURES = 24
@@ -30,7 +31,8 @@ def mistakes_section(predictions: Predictions | None, picture: Picture, overlay:
         else "The only wrong answer. It may be a wrong label: worth a look before more training."
     )
     cards = "".join(_card(predictions, int(row), picture, overlay) for row in order)
-    return section("mistakes", title, lead, f'<div class="mistakes">{cards}</div>')
+    body = f'<div class="mistakes">{cards}</div>{source(f"predictions/{predictions.part}.npz")}'
+    return section("mistakes", title, lead, body)
 
 
 def _card(predictions: Predictions, row: int, picture: Picture, overlay: Overlay) -> str:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.evaluation.page.chart import nice_ticks
-from sightline.evaluation.page.markup import count, missing, name, section, table, text
+from sightline.evaluation.page.markup import missing, name, section, table, text
 from sightline.evaluation.page.mistakes import MOST_PICTURES
 from sightline.evaluation.page.picture import Picture, picture_box
-from sightline.evaluation.page.result import PART_WORDS
+from sightline.evaluation.page.result import Pair, pictures_of
+from sightline.evaluation.page.stated import Stated, source
 from sightline.evaluation.predictions import Predictions
 
 MOST_POINTS = 600
@@ -19,36 +20,30 @@ _WIDTH, _HEIGHT = 400, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 44
 
 
-def number_headline(figures: dict[str, Any]) -> str:
-    """By how much the numbers are off on average, and how that compares with always answering the mean."""
-    rows, images = figures["per_target"], int(figures["n"])
-    part = PART_WORDS.get(figures["part"], figures["part"])
+def number_headline(figures: Stated) -> str:
+    """By how much the numbers are off on average, in one sentence."""
+    rows = figures["per_target"]
     errors = " and ".join(
-        f"<em>{_amount(row['mae']['value'], row['unit'])}</em> in {name(row['target'])}" for row in rows
+        f"<em>{row['mae']['value'].plain('.3g', row.value['unit'])}</em> in {name(row.value['target'])}" for row in rows
     )
     if len(rows) > 3:
-        errors = f"<em>{figures['mae']['value']:.3g}</em>, the mean over {len(rows)} numbers"
-    told = [_against_baseline(row, figures["confidence"], len(rows) > 1) for row in rows[:3]]
-    pictures = text(count(images, f"{part} image"))
-    return (
-        f"<h1>On {pictures} the model is off by {errors}.</h1>"
-        f'<p class="verdict">{" ".join(told)}</p>'
-    )  # fmt: skip
+        errors = f"<em>{figures['mae']['value'].plain('.3g')}</em>, the mean over {len(rows)} numbers"
+    return f"<h1>On {pictures_of(figures)} the model is off by {errors}.</h1>"
 
 
-def number_pairs(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def number_pairs(figures: Stated) -> list[Pair]:
     """Term, value and note of each figure that everybody looks for."""
     pairs = [(title, *_told(figures[key])) for title, key in (("MAE", "mae"), ("RMSE", "rmse"), ("R²", "r2"))]
-    return [*pairs, ("Baseline", f"{figures['baseline']['mae']['value']:.4g}", "MAE of always the mean")]
+    return [*pairs, ("Baseline", figures["baseline"]["mae"]["value"].plain(), "MAE of always the mean")]
 
 
-def _told(figure: dict[str, Any]) -> tuple[str, str]:
+def _told(figure: Stated) -> tuple[str, str]:
     """A figure and its interval in words; a dash and the reason where it is not defined."""
-    if figure["value"] is None:
-        return "–", text(figure["why"])
-    if figure["low"] is None:
-        return f"{figure['value']:.4g}", text(figure["why"])
-    return f"{figure['value']:.4g}", f"{figure['low']:.4g} to {figure['high']:.4g}"
+    if figure.value["value"] is None:
+        return "–", text(figure.value["why"])
+    if figure.value["low"] is None:
+        return figure["value"].plain(), text(figure.value["why"])
+    return figure["value"].plain(), f"{figure['low'].plain()} to {figure['high'].plain()}"
 
 
 def number_charts(predictions: Predictions | None) -> str:
@@ -70,7 +65,8 @@ def number_charts(predictions: Predictions | None) -> str:
         drawn += _scatter(
             f"left-{place}", f"{words}: left over", "true", "said minus true", true, said - true, lambda _: 0.0
         )
-    return section("scatter", title, lead, f'<div class="charts">{drawn}</div>')
+    stored = source(f"predictions/{predictions.part}.npz")
+    return section("scatter", title, lead, f'<div class="charts">{drawn}</div>{stored}')
 
 
 def largest_errors(predictions: Predictions | None, picture: Picture) -> str:
@@ -82,45 +78,34 @@ def largest_errors(predictions: Predictions | None, picture: Picture) -> str:
     order = np.argsort(-off, kind="stable")[:MOST_PICTURES]
     cards = "".join(_card(predictions, int(row), picture) for row in order)
     lead = "The images whose numbers are off most. A wrong number in the table looks like this, too."
-    return section("mistakes", "Largest errors", lead, f'<div class="mistakes">{cards}</div>')
+    stored = source(f"predictions/{predictions.part}.npz")
+    return section("mistakes", "Largest errors", lead, f'<div class="mistakes">{cards}</div>{stored}')
 
 
-def number_table(figures: dict[str, Any]) -> str:
-    """MAE, RMSE, R² and the baseline of each number."""
-    rows = [
-        [
-            name(row["target"]), text(row["unit"]), *(_told(row[key])[0] for key in ("mae", "rmse", "r2")),
-            f"{row['baseline_mae']['value']:.4g}",
-        ]
-        for row in figures["per_target"]
-    ]  # fmt: skip
-    lead = "MAE: the mean error. RMSE: where large errors count more. R²: the share of the variance that is explained."
-    head = ["Number", "Unit", "MAE", "RMSE", "R²", "Baseline MAE"]
-    return section("classes", "Number by number", lead, table(head, rows, numbers=range(2, 6), label="Each number"))
+def number_table(figures: Stated) -> str:
+    """MAE, RMSE, R², bias and the baseline of each number."""
+    rows: list[list[str]] = []
+    for row in figures["per_target"]:
+        cells = [_with_interval(row.get(key)) for key in ("mae", "rmse", "r2", "bias", "baseline_mae")]
+        rows.append([name(row.value["target"]), text(row.value["unit"]), *cells])
+    lead = (
+        "MAE: the mean error. RMSE: where large errors count more. R²: the share of the variance that is explained. "
+        "Bias: what is said minus what is true."
+    )
+    head = ["Number", "Unit", "MAE", "RMSE", "R²", "Bias", "Baseline MAE"]
+    listed = table(head, rows, numbers=range(2, 7), label="Each number")
+    return section("classes", "Number by number", lead, listed + source(figures.file))
+
+
+def _with_interval(figure: Stated | None) -> str:
+    if figure is None:  # a run of an earlier version
+        return "–"
+    value, within = _told(figure)
+    return f"{value}<small>{within}</small>"
 
 
 def _amount(value: float, unit: str) -> str:
     return f"{value:.3g} {text(unit)}".rstrip()
-
-
-def _against_baseline(row: dict[str, Any], confidence: float, named: bool) -> str:
-    mae, rival, unit = row["mae"], row["baseline_mae"], row["unit"]
-    sure = f"{confidence * 100:.4g}%"
-    of = f" of {name(row['target'])}" if named else ""
-    between = (
-        f"How far the mean error{of} varies is not known: {text(mae['why'])}"
-        if mae["low"] is None
-        else f"With {sure} confidence the mean error{of} lies between {_amount(mae['low'], '')} and "
-        f"{_amount(mae['high'], unit)}"
-    )
-    told = f"{between}; always answering the mean of the training part is off by {_amount(rival['value'], unit)}"
-    if mae["value"] >= rival["value"]:
-        return f"{told}: <strong>the model has learnt nothing useful.</strong>"
-    if mae["low"] is None:
-        return f"{told}: <strong>the gain may be luck.</strong>"
-    if mae["high"] >= rival["low"]:
-        return f"{told}, and the two intervals overlap: <strong>the gain may be luck.</strong>"
-    return f"{told}."
 
 
 def _card(predictions: Predictions, row: int, picture: Picture) -> str:

@@ -1,25 +1,25 @@
 """The head of the page: what came out, in one sentence, one picture and a few figures."""
 
-import math
-from typing import Any
+from collections.abc import Sequence
 
-from sightline.evaluation.page.markup import count, missing, name, percent, text
+from sightline.evaluation.page.markup import count, missing, percent, text
+from sightline.evaluation.page.stated import Stated
 
-Interval = dict[str, Any]
+Pair = tuple[str, str, str]
+"""HTML of a term, its value and a note."""
 
 
-def headline(figures: dict[str, Any]) -> str:
-    """The verdict in one sentence, the interval, the comparison with the baseline, and a picture of all three."""
-    accuracy, images = figures["accuracy"], int(figures["n"])
-    part = PART_WORDS.get(figures["part"], figures["part"])
-    pictures = count(images, f"{part} image")
-    sentence = (
-        f"The model names <em>{percent(accuracy['value'], digits_of(images))}</em> of {text(pictures)} correctly."
-    )
-    return (
-        f'<h1>{sentence}</h1><p class="verdict">{_certainty(accuracy, images, figures["confidence"])} '
-        f"{_against_baseline(accuracy, figures['baseline'])}</p>{_scale(figures)}"
-    )
+def headline(figures: Stated) -> str:
+    """How often a classifier is right, in one sentence."""
+    images = figures.value["n"]
+    shown = figures["accuracy"]["value"].percent(digits_of(images))
+    return f"<h1>The model names <em>{shown}</em> of {pictures_of(figures)} correctly.</h1>"
+
+
+def pictures_of(figures: Stated) -> str:
+    """``503 test images``."""
+    part = PART_WORDS.get(figures.value["part"], figures.value["part"])
+    return figures["n"].shown(lambda images: count(images, f"{part} image"))
 
 
 def no_evaluation(command: str) -> str:
@@ -29,21 +29,25 @@ def no_evaluation(command: str) -> str:
     )
 
 
-def class_pairs(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def class_pairs(figures: Stated) -> list[Pair]:
     """Term, value and note of each figure of a classifier that everybody looks for."""
-    digits = digits_of(int(figures["n"]))
+    digits = digits_of(figures.value["n"])
     named = (("Accuracy", "accuracy"), ("Macro F1", "macro_f1"))
-    pairs = [(title, percent(figures[key]["value"], digits), span(figures[key], digits)) for title, key in named]
-    pairs.append(("Log loss", f"{figures['log_loss']:.3f}", "lower is better"))
-    baseline = figures["baseline"]["accuracy"]["value"]
-    return [*pairs, ("Baseline", percent(baseline, digits), "always the largest class")]
+    pairs = [(title, figures[key]["value"].percent(digits), span(figures[key], digits)) for title, key in named]
+    within = figures.get("log_loss_interval")
+    note = "lower is better"
+    if within is not None and within.get("low") is not None:
+        note = f"{within['low'].plain('.3f')} to {within['high'].plain('.3f')}"
+    pairs.append(("Log loss", figures["log_loss"].plain(".3f"), note))
+    baseline = figures["baseline"]["accuracy"]["value"].percent(digits)
+    return [*pairs, ("Baseline", baseline, "always the largest class")]
 
 
-def key_figures(pairs: list[tuple[str, str, str]], info: dict[str, Any], duration: str) -> str:
+def key_figures(pairs: Sequence[Pair], info: Stated, duration: str) -> str:
     """These figures (term, value, note) and those of the training, as a row of terms and values."""
     pairs = list(pairs)
-    if "parameters" in info:
-        pairs.append(("Parameters", short_number(int(info["parameters"])), "weights of the model"))
+    if info.get("parameters") is not None:
+        pairs.append(("Parameters", info["parameters"].shown(short_number), "weights of the model"))
     if duration:
         pairs.append(("Duration", text(duration), "start to end"))
     cells = "".join(
@@ -55,13 +59,13 @@ def key_figures(pairs: list[tuple[str, str, str]], info: dict[str, Any], duratio
 PART_WORDS = {"val": "validation", "train": "training"}
 
 
-def span(value: Interval, digits: int = 1) -> str:
+def span(value: Stated, digits: int = 1) -> str:
     """An interval as ``97.4% to 99.6%``; where all resamples agree there is none to show."""
-    if value["value"] is None or value["low"] is None:
-        return str(value.get("why", "no interval"))
-    if value["low"] == value["high"]:
+    if value.value["value"] is None or value.value["low"] is None:
+        return text(value.value.get("why", "no interval"))
+    if value.value["low"] == value.value["high"]:
         return "no spread to measure"
-    return f"{percent(value['low'], digits)} to {percent(value['high'], digits)}"
+    return f"{value['low'].percent(digits)} to {value['high'].percent(digits)}"
 
 
 def short_number(number: int) -> str:
@@ -72,32 +76,9 @@ def short_number(number: int) -> str:
     return str(number)
 
 
-def _certainty(accuracy: Interval, images: int, confidence: float) -> str:
-    sure = f"{confidence * 100:.4g}%"
-    if accuracy["value"] in (0.0, 1.0):
-        if accuracy["value"] == 1.0:
-            edge = math.floor(accuracy["low"] * 1000) / 1000
-            return f"So many hits without a miss put the true rate above {percent(edge)} ({sure} bound)."
-        edge = math.ceil(accuracy["high"] * 1000) / 1000
-        return f"So many misses without a hit put the true rate below {percent(edge)} ({sure} bound)."
-    digits = digits_of(images)
-    low, high = percent(accuracy["low"], digits), percent(accuracy["high"], digits)
-    return f"With {sure} confidence the true rate lies between {low} and {high}."
-
-
-def _against_baseline(accuracy: Interval, baseline: dict[str, Any]) -> str:
-    rival = baseline["accuracy"]
-    always = f"Always answering {name(baseline['class'])} would be right {percent(rival['value'])} of the time"
-    if accuracy["low"] > rival["high"]:
-        return f"{always}."
-    if accuracy["value"] > rival["value"]:
-        return f"{always}, and the two intervals overlap: <strong>the gain may be luck.</strong>"
-    return f"{always}: <strong>the model has learnt nothing useful.</strong>"
-
-
-def _scale(figures: dict[str, Any]) -> str:
+def scale(figures: Stated) -> str:
     """A line from 0 to 100 % with the baseline, the accuracy and its interval on it."""
-    accuracy, baseline = figures["accuracy"], figures["baseline"]["accuracy"]["value"]
+    accuracy, baseline = figures.value["accuracy"], figures.value["baseline"]["accuracy"]["value"]
     left, width = 8, 984
 
     def at(share: float) -> float:
@@ -105,8 +86,8 @@ def _scale(figures: dict[str, Any]) -> str:
 
     low, value, high = (at(accuracy[key]) for key in ("low", "value", "high"))
     words = (
-        f"Accuracy {percent(accuracy['value'])}, interval: {span(accuracy)}, baseline {percent(baseline)}, "
-        "on a line from 0% to 100%"
+        f"Accuracy {percent(accuracy['value'])}, interval {percent(accuracy['low'])} to {percent(accuracy['high'])}, "
+        f"baseline {percent(baseline)}, on a line from 0% to 100%"
     )
     return (
         f'<figure class="scale"><svg viewBox="0 0 1000 26" role="img" aria-label="{words}" preserveAspectRatio="none">'

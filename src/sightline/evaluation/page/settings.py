@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sightline.evaluation.page.markup import count, missing, section, table, text
+from sightline.evaluation.page.stated import source
 
 _FACTS = {
     "started": "started",
@@ -29,7 +30,8 @@ def settings_section(settings: Mapping[str, Any], origins: Mapping[str, str] | N
     if origins is None:
         rows = [[f"<code>{text(key)}</code>", f"<code>{text(_plain(value))}</code>"] for key, value in settings.items()]
         listed = table(["Setting", "Value"], rows, label="Settings")
-        return section("settings", "Settings", "The run did not store where these values came from.", listed)
+        told = "The run did not store where these values came from."
+        return section("settings", "Settings", told, listed + source("config.yaml"))
     chosen = [key for key in settings if not _is_default(origins.get(key, ""))]
     rest = [key for key in settings if key not in set(chosen)]
     lead = (
@@ -40,7 +42,7 @@ def settings_section(settings: Mapping[str, Any], origins: Mapping[str, str] | N
     if rest:
         others = _table({key: settings[key] for key in rest}, origins, "Settings left at their default")
         body += f"<details><summary>The {len(rest)} defaults</summary>{others}</details>"
-    return section("settings", "Settings", lead, body)
+    return section("settings", "Settings", lead, body + source("run.json", "config.yaml"))
 
 
 def again_section(info: Mapping[str, Any], folder: str) -> str:
@@ -58,7 +60,7 @@ def again_section(info: Mapping[str, Any], folder: str) -> str:
     if report:
         body += f"<details><summary>What was loaded from the pretrained weights</summary>{_report(report)}</details>"
     lead = "The same command on the same machine and versions gives the same weights, bit for bit."
-    return section("again", "Do it again", lead, body)
+    return section("again", "Do it again", lead, body + source("run.json"))
 
 
 def duration(info: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import re
 from importlib import resources
 
-from sightline.evaluation.page.markup import text
+from sightline.evaluation.page.markup import name, text
 
 
 def document(title: str, body: str) -> str:
@@ -28,8 +29,20 @@ def document(title: str, body: str) -> str:
     )
 
 
-def _file(name: str) -> str:
-    return (resources.files("sightline.evaluation.page") / name).read_text(encoding="utf-8")
+def brand(title: str, day: str) -> str:
+    """The line above everything: the program, what the page is about, and when that was."""
+    return f'<p class="brand"><b>Sightline</b><span>{name(title)}</span><time>{text(day)}</time></p>'
+
+
+def contents(sections: str) -> str:
+    """Links to the sections of a page, which name themselves by their ``id`` and their ``h2``."""
+    found = re.findall(r'<section id="([a-z]+)"[^>]*><h2[^>]*>(.*?)</h2>', sections)
+    links = "".join(f'<a href="#{key}">{title}</a>' for key, title in found)
+    return f'<nav aria-label="Sections">{links}</nav>' if links else ""
+
+
+def _file(file: str) -> str:
+    return (resources.files("sightline.evaluation.page") / file).read_text(encoding="utf-8")
 
 
 def _hash(source: str) -> str:

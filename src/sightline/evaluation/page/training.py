@@ -6,6 +6,7 @@ from typing import Any
 from sightline.evaluation.curves import FIGURES, charts_of, evaluation_rows, figure_of
 from sightline.evaluation.page.chart import line_chart
 from sightline.evaluation.page.markup import count, missing, section, table, text
+from sightline.evaluation.page.stated import source
 
 MOST_ROWS = 120
 
@@ -23,26 +24,12 @@ def _columns(figure: str) -> dict[str, str]:
     }
 
 
-_MEMORY = {
-    "weights": "Weights",
-    "gradients": "Gradients",
-    "optimizer": "State of the optimizer",
-    "average": "Average of the weights",
-    "activations": "Activations of a micro-batch, kept for the backward pass",
-    "peak": "At the peak, everything included",
-    "reserved": "Held of the GPU at the peak",
-}
-
-
-def training_section(
-    records: Sequence[dict[str, Any]], least_loss: float = 0.0, memory: dict[str, Any] | None = None
-) -> str:
+def training_section(records: Sequence[dict[str, Any]], least_loss: float = 0.0) -> str:
     """Loss, the task's figure and learning rate over the epochs.
 
     Args:
         records: as in ``records.jsonl``.
         least_loss: loss of perfect answers, where smoothed labels keep it above zero.
-        memory: bytes that the training took, and for what.
     """
     charts = charts_of(records)
     if not charts:
@@ -55,7 +42,7 @@ def training_section(
         "training",
         "Training",
         lead,
-        f'<div class="charts">{drawn}</div>{_numbers(records)}{_memory(memory or {})}{_notes(records)}',
+        f'<div class="charts">{drawn}</div>{_numbers(records)}{_notes(records)}{source("records.jsonl")}',
     )
 
 
@@ -83,14 +70,6 @@ def _numbers(records: Sequence[dict[str, Any]]) -> str:
     note = f" (every {every}th of {len(rows)})" if every > 1 else ""
     listed = table(head, cells, numbers=range(len(head)), label="Figures at each evaluation")
     return f"<details><summary>The numbers behind the curves{note}</summary>{listed}</details>"
-
-
-def _memory(memory: dict[str, Any]) -> str:
-    rows = [[words, f"{memory[key] / 2**20:,.1f} MiB"] for key, words in _MEMORY.items() if memory.get(key)]
-    if not rows:
-        return ""
-    listed = table(["Memory for", "Size"], rows, numbers=[1], label="Memory of the training")
-    return f"<details><summary>Memory</summary>{listed}</details>"
 
 
 def _notes(records: Sequence[dict[str, Any]]) -> str:
