@@ -148,7 +148,7 @@ def test_a_design_widens_or_narrows_and_leaves_the_figures_alone(how):
 
 
 def test_where_ranking_would_take_too_long_there_is_no_interval_and_a_reason(monkeypatch):
-    monkeypatch.setattr("sightline.evaluation.class_resamples.RANKED_AT_MOST", 1000)
+    monkeypatch.setattr("sightline.evaluation.ranks.RANKED_AT_MOST", 1000)
     random = np.random.default_rng(0)
     found, _ = measured(random.integers(0, 3, 50), random.normal(size=(50, 3)))
     assert found["macro_auc"]["low"] is None and "too many" in found["macro_auc"]["why"]

@@ -11,9 +11,10 @@ from scipy.stats import t
 from sightline.data.outputs import Outputs
 from sightline.data.samples import Names
 from sightline.evaluation.design import Design
-from sightline.evaluation.label_metrics import Ranked
+from sightline.evaluation.judged import judged
 from sightline.evaluation.metrics import measure
 from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.ranks import Ranked
 from sightline.evaluation.resample import drawn_images
 
 LABELS = ("red", "round", "large", "rare")
@@ -160,3 +161,24 @@ def test_labels_that_none_or_all_have_leave_nothing_to_rank(share):
     assert row["roc_auc"] is None and row["why"]["roc_auc"] == "no image has this label, or all have it"
     assert (row["recall"] is None) == (share == 0)
     json.dumps(found, allow_nan=False)
+
+
+def test_of_too_many_images_and_labels_ranks_have_no_interval_and_a_reason(monkeypatch):
+    own = predictions()
+    whole = measured(own)
+    monkeypatch.setattr("sightline.evaluation.ranks.RANKED_AT_MOST", 1000)
+    found = measured(own)
+    for name in ("macro_ap", "macro_auc", "weighted_ap", "weighted_auc"):
+        assert found[name]["value"] == whole[name]["value"] and found[name]["low"] is None
+        assert "too many" in found[name]["why"] and whole[name]["low"] < whole[name]["value"]
+    rest = set(whole) - {"macro_ap", "macro_auc", "weighted_ap", "weighted_auc"}
+    assert {name: found[name] for name in rest} == {name: whole[name] for name in rest}
+    assert "macro_ap" in judged(own).figures(np.ones((1, 120)))
+    monkeypatch.setattr("sightline.evaluation.judged.RANKED_AT_MOST", 1000)
+    assert "macro_ap" not in judged(own).figures(np.ones((1, 120)))
+
+
+def test_a_comparison_has_the_mean_precision_of_the_evaluation():
+    own = predictions(shares=(0.5, 1.0, 0.0, 0.2))  # one label that all have, one that none has
+    alone = judged(own).figures(np.ones((1, 120)))["macro_ap"][0]
+    assert alone == pytest.approx(measured(own)["macro_ap"]["value"], rel=1e-12)

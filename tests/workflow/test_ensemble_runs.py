@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sightline import compare, ensemble, evaluate, export_run, open_trained, predict, resume
+from sightline import compare, ensemble, evaluate, export_run, open_trained, outline, predict, resume
 from sightline.data.split import read_split
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.predictions import Predictions, log_softmax, softmax
@@ -49,6 +49,10 @@ def test_the_average_is_evaluated_like_a_run(runs: list[Path], tmp_path: Path):
     (answer,) = predict(tmp_path / "both", next((Path(both.source) / "ant").iterdir()))
     assert answer.label in both.classes
     assert report_run(tmp_path / "both").is_file()
+    with pytest.raises(RunError, match=r"is an ensemble of 2 networks, each a tree of its own(.|\n)*both/members/1"):
+        outline(tmp_path / "both")
+    assert outline(tmp_path / "both" / "members" / "1").root.parameters == Run(runs[1]).info()["parameters"]
+    assert evaluate(tmp_path / "both")["drawn"] == evaluate(runs[0])["drawn"] == "classes"
     found = compare([runs[0], tmp_path / "both"])
     assert found["runs"][1]["costs"]["parameters"] == Run(tmp_path / "both").info()["parameters"]
 

@@ -50,6 +50,7 @@ def test_a_uniform_soup_is_the_mean_of_the_best_weights(runs: list[Path], tmp_pa
 def test_a_soup_is_evaluated_and_reported_like_a_run_and_not_resumed(runs: list[Path], tmp_path: Path):
     soup = make_soup(runs, tmp_path / "soup")
     assert evaluate(tmp_path / "soup", part="val")["accuracy"]["value"] == soup.score
+    assert evaluate(tmp_path / "soup")["drawn"] == "classes"  # as of any of its runs
     assert report_run(tmp_path / "soup").is_file()
     assert Run(tmp_path / "soup").info()["soup"]["used"] == [str(run) for run in runs]
     with pytest.raises(RunError, match="is a soup of runs: there is no training to go on with"):

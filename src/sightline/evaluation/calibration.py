@@ -20,6 +20,8 @@ BINS = 15
 """Bins, as in Guo et al. (2017)."""
 DRAWS = 500
 """Times that a perfectly calibrated model is imitated."""
+MOST_DRAWN, FEWEST = 500_000_000, 40
+"""Answers that are imitated at most: of so many that this is reached, each draw says nearly the same; and draws."""
 
 
 def calibration_of(predictions: Predictions, *, seed: int, bins: int = BINS) -> dict[str, Any]:
@@ -84,12 +86,12 @@ def expected_error(confidence: Floats, right: Floats, codes: NDArray[np.int64]) 
 
 
 def _by_chance(confidence: Floats, codes: NDArray[np.int64], random: np.random.Generator) -> Floats:
-    """The same error of a model that is right exactly as often as it says, imitated ``DRAWS`` times."""
+    """The same error of a model that is right exactly as often as it says, imitated ``DRAWS`` times at most."""
     order = np.argsort(codes, kind="stable")
     starts = np.unique(codes[order], return_index=True)[1]
     sure = confidence[order]
-    found = np.empty(DRAWS)
-    for draw in range(DRAWS):
+    found = np.empty(max(FEWEST, min(DRAWS, MOST_DRAWN // len(confidence))))
+    for draw in range(len(found)):
         off = sure - (random.random(len(sure)) < sure)
         found[draw] = np.abs(np.add.reduceat(off, starts)).sum() / len(sure)
     return found

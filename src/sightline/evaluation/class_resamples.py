@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 
 from sightline.evaluation.class_figures import FIGURES, WHY, Totals
 from sightline.evaluation.design import Design
-from sightline.evaluation.intervals import ENDS, Interval, error_interval, share_interval, undefined
+from sightline.evaluation.intervals import ENDS, Interval, error_interval, share_interval, undefined, without
 from sightline.evaluation.predictions import Predictions
-from sightline.evaluation.ranks import Ranked, mean_of_known, odds_against_rest
+from sightline.evaluation.ranks import Ranked, mean_of_known, odds_against_rest, rows_to_rank
 from sightline.evaluation.resample import Floats
 
 TOP = (2, 3, 5, 10)
 """Answers that top-k accuracy may look at, where there are more classes than that."""
-RANKED_AT_MOST, FEWEST = 500_000_000, 200
-"""Images times classes times resamples that are ranked for intervals; with fewer resamples than that there are none."""
 MEANS_OVER_CLASSES = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
 
 
@@ -139,8 +137,8 @@ def rank_figures_of_classes(
     images, classes = logits.shape
     odds, ones = odds_against_rest(logits), np.ones((1, images))
     once = np.stack([_ranked(odds, labels, place).areas(ones) for place in range(classes)], axis=-1)[:, 0]
-    rows = min(resamples, RANKED_AT_MOST // max(1, images * classes))
-    drawn = _drawn(odds, labels, design, rows, seed) if rows >= min(FEWEST, resamples) else None
+    rows = rows_to_rank(images, classes, resamples)
+    drawn = _drawn(odds, labels, design, rows, seed) if rows else None
     sizes = np.bincount(labels, minlength=classes).astype(np.float64)
     values = _means(once[:, None], sizes[None])[:, 0]
     rarer = np.minimum(sizes, images - sizes)[np.isfinite(once[1])]
@@ -152,7 +150,7 @@ def rank_figures_of_classes(
         if not np.isfinite(value):
             headline[key] = undefined("no class has both images of it and images of others")
         elif drawn is None:
-            headline[key] = {"value": value, "low": None, "high": None, "why": "too many images and classes to draw"}
+            headline[key] = without(value, "too many images and classes to draw")
         else:
             freedom = design.freedom(images)
             headline[key] = share_interval(value, drawn[place], confidence=confidence, freedom=freedom, alone=alone)

@@ -77,9 +77,9 @@ def score_bounds(share: float, count: float, quantile: float) -> tuple[float, fl
     return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
-def without(value: float) -> Interval:
-    """A figure that rests on one image, or on one group: its resamples cannot differ, so it has no interval."""
-    return {"value": float(value), "low": None, "high": None, "why": WHY_ALONE}
+def without(value: float, why: str = WHY_ALONE) -> Interval:
+    """A figure without an interval, such as one that rests on one image or one group: its resamples cannot differ."""
+    return {"value": float(value), "low": None, "high": None, "why": why}
 
 
 def error_interval(value: float, drawn: Floats, *, confidence: float, freedom: float, alone: float) -> Interval:

@@ -1,14 +1,15 @@
 """What one model said of a list of images, as columns from which any resample of the images is measured at once."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.outputs import Kind, joined
-from sightline.evaluation.label_metrics import Ranked, jaccard
+from sightline.evaluation.label_metrics import jaccard
 from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.ranks import FEWEST, RANKED_AT_MOST, Ranked, mean_of_known
 from sightline.evaluation.resample import Floats
 
 PRIMARY: dict[Kind, str] = {"class": "accuracy", "labels": "jaccard", "numbers": "mae"}
@@ -75,26 +76,31 @@ def _labels(own: Predictions) -> Judged:
     true, given = own.targets > 0.5, own.given
     agreed, right = jaccard(true, given), (true == given).all(axis=1)
     both, any_of = (true & given).astype(np.float64), true.astype(np.float64) + given
-    ranked = [Ranked(own.logits[:, place], true[:, place]) for place in range(true.shape[1])]
+    labels = range(true.shape[1]) if true.size <= RANKED_AT_MOST // FEWEST else ()
+    ranked = [Ranked(own.logits[:, place], true[:, place]) for place in labels]
     losses = np.logaddexp(0, np.where(true, -1, 1) * own.logits.astype(np.float64)).mean(axis=1)
 
     def figures(weights: Floats) -> dict[str, Floats]:
         images = weights.sum(axis=1)
         hits, sums = weights @ both, weights @ any_of
         f1 = np.divide(2 * hits, sums, out=np.zeros_like(sums), where=sums > 0)
-        areas = np.stack([one.areas(weights)[0] for one in ranked], axis=1)
-        known = np.isfinite(areas)
         micro = np.divide(2 * hits.sum(1), sums.sum(1), out=np.zeros(len(sums)), where=sums.sum(1) > 0)
-        return {
+        found = {
             "jaccard": weights @ agreed / images,
             "exact_match": weights @ right / images,
             "micro_f1": micro,
             "macro_f1": f1.mean(axis=1),
-            "macro_ap": np.where(known, areas, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1),
             "log_loss": weights @ losses / images,
         }
+        return found | ({"macro_ap": _mean_precision(ranked, weights)} if ranked else {})
 
     return Judged(agreed.astype(np.float64), right, tuple(_names(given, own.classes)), figures)
+
+
+def _mean_precision(ranked: Sequence[Ranked], weights: Floats) -> Floats:
+    """Mean average precision over the labels that some images have and others do not; 0 where there is none."""
+    average, area = (np.stack(column, axis=1) for column in zip(*(one.areas(weights) for one in ranked), strict=True))
+    return np.nan_to_num(mean_of_known(np.where(np.isfinite(area), average, np.nan)))
 
 
 def _numbers(own: Predictions) -> Judged:

@@ -5,17 +5,16 @@ that were given it, recall images that have it; where there are none they are ``
 label out; in means of precision, recall and F1 it counts 0, as in scikit-learn.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sightline.evaluation.design import IMAGES, Design
-from sightline.evaluation.intervals import ENDS, Interval, share_interval, undefined
+from sightline.evaluation.intervals import ENDS, Interval, share_interval, undefined, without
 from sightline.evaluation.predictions import Predictions
-from sightline.evaluation.ranks import Flags, Ranked, mean_of_known, ratio
+from sightline.evaluation.ranks import Flags, Ranked, mean_of_known, ratio, rows_to_rank
 from sightline.evaluation.resample import Floats
-
-__all__ = ["Ranked", "figures_of_labels", "jaccard"]
 
 _RANKS = dict.fromkeys(
     ("macro_ap", "macro_auc", "weighted_ap", "weighted_auc"),
@@ -46,15 +45,10 @@ def figures_of_labels(
     true, images = predictions.targets > 0.5, len(predictions)
     ranked = [Ranked(predictions.logits[:, place], true[:, place]) for place in range(true.shape[1])]
     own = _Said(true, predictions.given, np.broadcast_to(usual, true.shape), ranked)
-    once = own.figures(np.ones((1, images)))
-    pieces = [own.figures(rows) for rows in design.weights(images, resamples, seed)]
-    drawn = {name: np.concatenate([piece[name] for piece in pieces]) for name in once}
+    ones = np.ones((1, images))
+    once, drawn = own.figures(ones) | own.ranks(ones), own.drawn(design, resamples, seed)
     how = {"confidence": confidence, "freedom": design.freedom(images), "alone": float(design.units(images))}
-    found: dict[str, Interval] = {
-        name: share_interval(value, drawn[name], **how, ends=ENDS.get(name, (0.0, 1.0)))
-        if np.isfinite(value) else undefined(WHY[name])
-        for name, (value,) in once.items()
-    }  # fmt: skip
+    found = {name: _interval(name, value, drawn.get(name), how) for name, (value,) in once.items()}
     baseline = {"labels": [name for name, on in zip(predictions.classes, usual, strict=True) if on]}
     every = Ranked(predictions.logits.ravel(), true.ravel()).areas(np.ones((1, true.size)))
     likely = predictions.probabilities
@@ -102,12 +96,31 @@ class _Said:
             found[f"micro_{name}"] = ratio(part.sum(axis=1), whole.sum(axis=1))
             found[f"macro_{name}"] = each.mean(axis=1)
             found[f"weighted_{name}"] = np.nan_to_num(mean_of_known(each, have))
+        return found | {"mcc": mean_of_known(_mcc(hits, have, got, images))}
+
+    def ranks(self, weights: Floats) -> dict[str, Floats]:
+        """The same of those figures that follow from the order of the images."""
         areas = [one.areas(weights) for one in self.ranked]
         average, area = (np.stack(column, axis=1) for column in zip(*areas, strict=True))
-        average = np.where(np.isfinite(area), average, np.nan)
-        found |= {"macro_ap": mean_of_known(average), "macro_auc": mean_of_known(area)}
-        found |= {"weighted_ap": mean_of_known(average, have), "weighted_auc": mean_of_known(area, have)}
-        return found | {"mcc": mean_of_known(_mcc(hits, have, got, images))}
+        average, have = np.where(np.isfinite(area), average, np.nan), weights @ self.three[1]
+        found = {"macro_ap": mean_of_known(average), "macro_auc": mean_of_known(area)}
+        return found | {"weighted_ap": mean_of_known(average, have), "weighted_auc": mean_of_known(area, have)}
+
+    def drawn(self, design: Design, resamples: int, seed: int) -> dict[str, Floats]:
+        """Each figure of all resamples; of fewer where ranking takes long, and of none where that leaves too few."""
+        images, labels = self.true.shape
+        few = rows_to_rank(images, labels, resamples)
+        found = [[self.figures(rows) for rows in design.weights(images, resamples, seed)]]
+        found += [[self.ranks(rows) for rows in design.weights(images, few, seed)]] if few else []
+        return {name: np.concatenate([piece[name] for piece in own]) for own in found for name in own[0]}
+
+
+def _interval(name: str, value: float, drawn: Floats | None, how: Mapping[str, float]) -> Interval:
+    if not np.isfinite(value):
+        return undefined(WHY[name])
+    if drawn is None:
+        return without(value, "too many images and labels to draw")
+    return share_interval(value, drawn, **how, ends=ENDS.get(name, (0.0, 1.0)))
 
 
 def _mcc(hits: Floats, have: Floats, got: Floats, images: Floats) -> Floats:

@@ -32,7 +32,7 @@ def figures_of_numbers(
     """
     true, said = predictions.targets.astype(np.float64), predictions.logits.astype(np.float64)
     middle = np.broadcast_to(np.asarray(predictions.mean, np.float32).astype(np.float64), true.shape)
-    images, count = true.shape
+    (images, count), how = true.shape, {"freedom": design.freedom(len(true)), "alone": design.units(len(true))}
     sums = (Errors(true, said), Errors(true, middle))
     once = [own.figures(np.ones((1, images))) for own in sums]
     pieces = [[own.figures(rows) for own in sums] for rows in design.weights(images, resamples, seed)]
@@ -43,10 +43,9 @@ def figures_of_numbers(
         value, many = (value.mean(), many.mean(axis=1)) if place is None else (value[place], many[:, place])
         if not np.isfinite(value):
             return undefined(WHY_NO_R2)
-        how = {"freedom": design.freedom(images), "alone": design.units(images)}
         return _INTERVALS[name](value, many, confidence=confidence, **how)
 
-    units, off = predictions.units or ("",) * count, np.abs(said - true)
+    units, off = predictions.units or ("",) * count, sums[0].absolute
     plain = {"median_error": np.median(off, axis=0), "largest_error": off.max(axis=0)}
     return {
         "kind": "numbers",

@@ -83,7 +83,8 @@ def measured(
         design=design,
     )  # fmt: skip
     rows = [_figures(one) for one in folds]
-    columns = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
+    shared = [name for name in rows[0] if all(name in row for row in rows)]
+    columns = {name: np.asarray([row[name] for row in rows]) for name in shared}
     spread = {
         "mean": lambda column: column.mean(),
         "std": lambda column: column.std(ddof=1),

@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 from sightline.evaluation.resample import Floats
 
 Flags = NDArray[np.bool_]
+RANKED_AT_MOST, FEWEST = 500_000_000, 200
+"""Images times classes times resamples that are ranked for intervals; with fewer resamples than that there are none."""
+
+
+def rows_to_rank(images: int, classes: int, resamples: int) -> int:
+    """How many of these resamples can be ranked in good time; 0: too few of them for an interval."""
+    rows = min(resamples, RANKED_AT_MOST // max(1, images * classes))
+    return rows if rows >= min(FEWEST, resamples) else 0
 
 
 class Ranked:

@@ -34,6 +34,8 @@ from sightline.workflow.trained import TrainedModel, open_trained
 HOWS: tuple[How, ...] = ("average", "weighted", "vote")
 LEAST = 1e-3
 """Fitted shares below this are left out: the member would cost its time and change nothing."""
+_TAKEN_OVER = ("origins", "settings", "plugs", "balance")
+_Rows = list[list[str]]
 _SAME_PIXELS = ("color", "height", "width", "resize", "shorter", "interpolation", "fill")
 
 
@@ -137,11 +139,8 @@ def _refuse_unfit(models: Sequence[TrainedModel]) -> None:
         for key in _SAME_PIXELS
         if key not in ("shorter", "fill") or own.resize == {"shorter": "crop"}.get(key, "pad")
     ]
-    other = [
-        f"{key} {getattr(own, key)} and {getattr(first, key)}"
-        for key in keys
-        if getattr(own, key) != getattr(first, key)
-    ]
+    pairs = [(key, getattr(own, key), getattr(first, key)) for key in keys]
+    other = [f"{key} {mine} and {theirs}" for key, mine, theirs in pairs if mine != theirs]
     if other:
         raise RunError(
             f"{folder} sees other pixels than {models[0].run.folder}", where="preprocessing", got="; ".join(other),
@@ -195,7 +194,7 @@ def _refuse_sizes(models: Sequence[TrainedModel], contract: Contract, account: d
         ) from error  # fmt: skip
 
 
-def merged_split(runs: Sequence[Run]) -> tuple[list[list[str]], int]:
+def merged_split(runs: Sequence[Run]) -> tuple[_Rows, int]:
     """The rows of the first run's split, each image in the part that counts for all runs, told by its checksum.
 
     An image is a training image where any run was trained on it, and else a validation image where any chose its
@@ -220,7 +219,7 @@ def merged_split(runs: Sequence[Run]) -> tuple[list[list[str]], int]:
 
 
 def _fitted(
-    models: Sequence[TrainedModel], contract: Contract, account: dict[str, Any], rows: list[list[str]], say: Say
+    models: Sequence[TrainedModel], contract: Contract, account: dict[str, Any], rows: _Rows, say: Say
 ) -> dict[str, Any]:
     """Fit the shares on the validation part; they are put into ``account``.
 
@@ -256,17 +255,10 @@ def _fitted(
 
 
 def _written(
-    first: Run,
-    models: Sequence[TrainedModel],
-    out: Path,
-    contract: Contract,
-    rows: list[list[str]],
-    account: dict[str, Any],
+    first: Run, models: Sequence[TrainedModel], out: Path, contract: Contract, rows: _Rows, account: dict[str, Any]
 ) -> Run:
-    """A folder like that of a run; its settings come last, for without them it is none.
-
-    Split and settings are those of the first run, though its own network may be left out: its paths are relative to
-    its data.
+    """A folder like that of a run; its settings come last, for without them it is none. Split and settings are those
+    of the first run, also where its network is left out: the paths are relative to its data.
     """
     require_free(out, make=True)
     run = Run.create(out)
@@ -280,10 +272,10 @@ def _written(
         key: " and ".join(dict.fromkeys(str(one[key]) for one in reports if one.get(key)))
         for key in ("source", "license")
     }
-    info = first.info()
+    info, same = first.info(), ("parts_made",) if run.split.read_bytes() == first.split.read_bytes() else ()
     digest = fingerprint([model.weights_sha256 for model in models], account)
     run.note(
-        **{key: info[key] for key in ("origins", "settings", "plugs", "balance") if key in info},
+        **{key: info[key] for key in (*_TAKEN_OVER, *same) if key in info},
         contract=contract.hash,
         parameters=sum(int(model.run.info().get("parameters", 0)) for model in models),
         weights_report=joined, ensemble=account, state="done", ended="ensemble", steps_done=0,

@@ -19,6 +19,7 @@ from sightline.model.make import make_model
 from sightline.run import Run
 from sightline.training.freezing import named_frozen
 from sightline.training.optimizers import make_optimizer
+from sightline.workflow.members import members_of
 from sightline.workflow.wishes import Settings, loaded_from, with_absolute_paths, words_of
 
 CLASSES = 10
@@ -91,7 +92,7 @@ def outline(
 
     Raises:
         ModelError: there is no such model.
-        RunError: the run was never prepared.
+        RunError: the run was never prepared, or is an ensemble, of which one network is shown at a time.
         ConfigError: a setting is wrong or does nothing.
     """
     folder = Path(target)
@@ -126,6 +127,9 @@ def _run(
             "a run has its own settings and classes", where="-c" if config is not None else "--classes",
             hint="leave it out; -s changes single settings",
         )  # fmt: skip
+    if "ensemble" in run.info():
+        inside = [str(one.folder) for one in members_of(run)]
+        raise RunError(f"{folder} is an ensemble of {len(inside)} networks, each a tree of its own", allowed=inside)
     plug.search_in(*run.user_folders())
     if not run.contract.exists():
         raise RunError(f"{folder} has not been prepared", hint=f"sightline resume {folder}")

@@ -26,7 +26,7 @@ from sightline.workflow.train import meet
 from sightline.workflow.trained import open_trained
 
 Weights = dict[str, torch.Tensor]
-_TAKEN_OVER = ("origins", "settings", "plugs", "contract", "balance", "parameters")
+_TAKEN_OVER = ("origins", "settings", "plugs", "contract", "balance", "parameters", "parts_made")
 """What the soup's ``run.json`` says as the first run's does: they have it in common."""
 
 
