@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,58 @@ def shares(chosen: argparse.Namespace, row: dict[str, float]) -> dict[str, float
     return {part: cost / (seconds + sum(costs.values())) for part, cost in costs.items()}
 
 
+SEEN = 64
+"""Training images that each evaluation judges here."""
+
+
+class Clocks:
+    """Seconds of a training, by what they were spent on; a list of times each."""
+
+    def __init__(self):
+        self.times: dict[str, list[float]] = {
+            name: [] for name in ("plain", "looked", "step_sinks", "eval_sinks", "shown", "seen")
+        }
+
+    def timed(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        """The same, and how long it took."""
+
+        def acted(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            found = act(*arguments)
+            self.times[name].append(time.perf_counter() - start)
+            return found
+
+        return acted
+
+    def loop(self, own: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """The training's loop, between whose records the clock is read."""
+
+        def told(job: Any, *arguments: Any) -> Iterator[Any]:
+            job.seen, began = self.timed("seen", job.seen), time.perf_counter()
+            for record in own(job, *arguments):
+                now, pictures = time.perf_counter(), sum(self.times["shown"])
+                if record.kind == "step":
+                    self.times["looked" if job.looks.due else "plain"].append(now - began)
+                yield record
+                began = time.perf_counter()
+                spent = began - now
+                if record.kind in ("step", "eval"):
+                    self.times[f"{record.kind}_sinks"].append(spent - sum(self.times["shown"]) + pictures)
+                elif record.kind == "look":
+                    self.times["looked"][-1] += spent
+
+        return told
+
+    def pictures(self, show: Callable[..., None]) -> Callable[..., None]:
+        """What gives pictures to TensorBoard; those of a look are written with the evaluation that follows it."""
+        look = self.timed("shown", show)
+
+        def shown(writer: Any, arrays: Any, *rest: Any) -> None:
+            (look if arrays and "confusion" not in arrays else show)(writer, arrays, *rest)
+
+        return shown
+
+
 def measured(chosen: argparse.Namespace, model: str) -> dict[str, float]:
     """One training in this process."""
     import sightline
@@ -96,57 +148,21 @@ def measured(chosen: argparse.Namespace, model: str) -> dict[str, float]:
     from sightline.sinks import tensorboard
     from sightline.workflow.watching import LEAST, MOST, PASSES, SHARE
 
-    clocks: dict[str, list[float]] = {
-        name: [] for name in ("plain", "looked", "step_sinks", "eval_sinks", "shown", "seen")
-    }
-    loop, seen = workflow.train, 64
-
-    def told(job: Any, *arguments: Any) -> Iterator[Any]:
-        judge, due, began = job.seen, False, time.perf_counter()
-
-        def timed(module: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return judge(module)
-            finally:
-                clocks["seen"].append(time.perf_counter() - start)
-
-        job.seen = timed
-        for record in loop(job, *arguments):
-            taken = time.perf_counter() - began
-            if record.kind == "step":
-                due = job.looks.due
-                clocks["looked" if due else "plain"].append(taken)
-            start, pictures = time.perf_counter(), sum(clocks["shown"])
-            yield record
-            began = time.perf_counter()
-            if record.kind in ("step", "eval"):
-                clocks[f"{record.kind}_sinks"].append(began - start - sum(clocks["shown"]) + pictures)
-            elif record.kind == "look":
-                clocks["looked"][-1] += began - start
-
-    show = tensorboard.show_arrays
-
-    def shown(writer: Any, arrays: Any, *rest: Any) -> None:
-        start = time.perf_counter()
-        show(writer, arrays, *rest)
-        if arrays and "confusion" not in arrays:  # of a look, written with the evaluation that follows
-            clocks["shown"].append(time.perf_counter() - start)
-
-    tensorboard.show_arrays = shown
+    clocks = Clocks()
+    tensorboard.show_arrays = clocks.pictures(tensorboard.show_arrays)
     tensorboard._HELD = 1  # each record is written at once: what writing many at a time saves is not counted
-    workflow.train = told
+    workflow.train = clocks.loop(workflow.train)
     settings: dict[str, Any] = {
         "model.name": model, "model.weights": "none", "data.image_size": chosen.side, "data.check": "off",
         "data.val": 0.2, "data.test": 0, "train.batch_size": chosen.batch, "train.epochs": 3, "watch.every": 2,
-        "watch.seen": seen,
+        "watch.seen": SEEN,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         sightline.train(chosen.images, run=Path(folder) / "run", settings=settings)
-    warm = {name: statistics.median(values[1:] or values) for name, values in clocks.items()}
+    warm = {name: statistics.median(values[1:] or values) for name, values in clocks.times.items()}
     return {
         "step": warm["plain"], "look": warm["looked"] - warm["plain"] + warm["shown"], "step_sinks": warm["step_sinks"],
-        "eval_sinks": warm["eval_sinks"], "judge": warm["seen"] / seen,
+        "eval_sinks": warm["eval_sinks"], "judge": warm["seen"] / SEEN,
         "wanted": max(LEAST, min(MOST, round(SHARE * PASSES * chosen.epoch))),
     }  # fmt: skip
 
