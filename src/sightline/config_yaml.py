@@ -7,16 +7,19 @@ import contextlib
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sightline.errors import ConfigError
 
-try:
-    from yaml import CSafeLoader as _Quick
-except ImportError:  # PyYAML was built without libyaml
+if TYPE_CHECKING:
     from yaml import SafeLoader as _Quick
+else:
+    try:
+        from yaml import CSafeLoader as _Quick
+    except ImportError:  # PyYAML was built without libyaml
+        from yaml import SafeLoader as _Quick
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {

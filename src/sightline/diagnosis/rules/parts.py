@@ -167,7 +167,7 @@ def batch_norm(case: Case) -> Finding | None:
 def _normalizes(case: Case) -> bool:
     """Whether a batch norm learns: the statistics of a frozen one stay what they were."""
     looks = case.history.looks
-    learns = np.isfinite(looks.of_learning("weight_norm")[-1:]).any(axis=0)
+    learns = np.atleast_1d(np.isfinite(looks.of_learning("weight_norm")[-1:]).any(axis=0))
     return any("BatchNorm" in kind and learning for kind, learning in zip(looks.kinds, learns, strict=True))
 
 
