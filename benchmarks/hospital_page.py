@@ -15,7 +15,8 @@ Results = Mapping[str, Mapping[str, Any]]
 
 def write_page(results: Results, path: Path) -> str:
     """Write the page; a line about the whole of it."""
-    text = "\n".join([_HEAD, *_sick(results), _MIXED, *_mixed(results), _CURED, *_cured(results), *_healthy(results)])
+    cured = [_CURED, *_cured(results), *_still(results)]
+    text = "\n".join([_HEAD, *_sick(results), _MIXED, *_mixed(results), *cured, *_healthy(results)])
     path.write_text(text + "\n", encoding="utf-8")
     return f"{path}: {len(results)} runs"
 
@@ -79,6 +80,16 @@ def _cured(results: Results) -> list[str]:
         gone = sum(rule not in cure["left"] for cure in cures)
         lines.append(f"| {rule} | {_WORDS[patient.cured]} | {before} | {after} | {gone} of {len(cures)} | {settings} |")
     return lines
+
+
+def _still(results: Results) -> list[str]:
+    """What mended runs hear in the place of what they were cured of."""
+    lines: list[str] = []
+    for patient in SICK:
+        left = [rule for found in runs_of(patient, results) for rule in found.get("cure", {}).get("left", [])]
+        others = [f"{rule} ({left.count(rule)})" for rule in dict.fromkeys(left) if rule != patient.rules[0]]
+        lines += [f"- {patient.rules[0]}: {', '.join(others)}"] if others else []
+    return ["", "What mended runs hear in its place, and how many of them:", "", *lines] if lines else []
 
 
 def _spread(values: list[float]) -> str:

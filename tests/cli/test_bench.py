@@ -36,3 +36,10 @@ def test_it_says_so_in_words(run: Path):
     assert lines[0].startswith("a step of ") and "images/s" in lines[0]
     assert [line.split()[0] for line in lines[1:7]] == ["data", "forward", "backward", "optimizer", "watching", "rest"]
     assert len(lines) >= 9
+
+
+def test_a_run_of_a_single_step_is_measured_too(run: Path, tmp_path: Path):
+    brief = {"train.steps": 1, "train.evaluate": "100%", "train.save": "100%", "train.schedule.warmup": "0st"}
+    train_small(run.parent / "pictures", tmp_path / "brief", **brief)
+    done = CliRunner().invoke(command, [str(tmp_path / "brief"), "--json"], catch_exceptions=False)
+    assert json.loads(done.stdout)["steps"] == 1

@@ -82,9 +82,10 @@ def test_no_records_yet(tmp_path: Path):
     assert len(history.steps) == len(history.evals) == len(history.looks) == 0
 
 
-def test_damaged_records_are_told(tmp_path: Path):
+@pytest.mark.parametrize("line", ["{oops}", '{"kind": "eval"}', '{"kind": "look", "step": 1}', "[1, 2]"])
+def test_damaged_records_are_told(line: str, tmp_path: Path):
     with pytest.raises(RunError, match="the records are damaged"):
-        read_history(written(tmp_path, step(1), end="{oops}\n"))
+        read_history(written(tmp_path, step(1), end=f"{line}\n"))
 
 
 def test_steps_that_were_written_again_count_once(tmp_path: Path):

@@ -159,3 +159,9 @@ def test_memory_that_is_nearly_full():
     assert speaks("memory", sick.healthy(memory=int((NEARLY_FULL + 0.01) * GIB), memory_limit=GIB))
     assert not speaks("memory", sick.healthy(memory=int(NEARLY_FULL * GIB), memory_limit=GIB))
     assert not speaks("memory", sick.healthy(memory=GIB))
+
+
+def test_a_schedule_that_follows_on_a_freeze_warms_up_after_it():
+    case = sick.healthy({"train.freezing.lr_while": 0.01}, frozen=200)
+    assert not sick.under_way(case, 210).warm and sick.under_way(case, 240).warm
+    assert sick.under_way(sick.healthy({"train.freezing.lr_while": None}, frozen=200), 210).warm

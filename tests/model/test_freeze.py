@@ -40,3 +40,15 @@ def test_batch_norms_of_the_head_keep_learning(built):
     names = frozenset(key for key, _ in built.module.named_parameters() if key.startswith("head."))
     changed = step(type(built)(built.module, names, built.depth), True)
     assert "head.1.running_mean" in changed and all(key.startswith("head.") for key in changed)
+
+
+def test_what_the_network_keeps_from_learning_does_not_learn(monkeypatch, tmp_path):
+    (tmp_path / "still.py").write_text(
+        "from torch import nn\n\n\n"
+        "def net(num_classes, in_chans):\n"
+        "    module = nn.Sequential(nn.Flatten(), nn.Linear(81 * in_chans, 4), nn.ReLU(), nn.Linear(4, num_classes))\n"
+        "    module[1].requires_grad_(False)\n"
+        "    return module\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert step(build("still:net", 3, 1, {}), False) == {"3.weight", "3.bias"}

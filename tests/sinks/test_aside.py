@@ -15,7 +15,12 @@ def step(number: int) -> Record:
 
 
 def evaluated(number: int) -> Record:
-    return Record(kind="eval", step=number, epoch=1.0, values={"val_loss": 0.5, "best": True, "val_true": [1, 2]})
+    return Record(
+        kind="eval",
+        step=number,
+        epoch=1.0,
+        values={"val_loss": 0.5, "seen_loss": 0.25, "best": True, "val_true": [1, 2]},
+    )
 
 
 class Taking:
@@ -41,7 +46,7 @@ def test_every_number_arrives_in_order_under_its_name():
     sink.close()
     assert [number for number, _ in tracker.found] == [*range(1, 121), 120]
     assert tracker.found[0][1] == {"train/epoch": 0.5, "train/loss": 1.0}
-    assert tracker.found[-1][1] == {"val/loss": 0.5}
+    assert tracker.found[-1][1] == {"val/loss": 0.5, "seen/loss": 0.25}
     assert (tracker.closed, told) == (1, [])
 
 

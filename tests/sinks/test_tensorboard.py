@@ -7,6 +7,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sightline.records import Record
+from sightline.sinks.machine_use import MachineUse
 from sightline.sinks.tensorboard import TensorboardSink
 
 
@@ -91,3 +92,17 @@ def test_the_use_of_the_machine_is_told(tmp_path):
     assert found["machine/memory_mib"] > 50 and found["machine/memory_free_mib"] > 0
     assert 0 < found["machine/own_cores"] < 1000
     assert 0 <= found.get("machine/cpu_percent", 0) <= 100
+
+
+def test_a_gpu_that_does_not_tell_how_busy_it_is_still_tells_its_memory(monkeypatch):
+    class NotSupported(Exception):
+        """What NVML raises of a part of a GPU; it is no RuntimeError."""
+
+    def fail():
+        raise NotSupported
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 2**20)
+    monkeypatch.setattr(torch.cuda, "utilization", fail)
+    told = MachineUse().measured()
+    assert told["gpu_memory_mib"] == 1 and "gpu_percent" not in told

@@ -194,6 +194,13 @@ def test_a_number_that_is_none_is_diagnosed_with_its_step(
     assert "non_finite" not in rules_of(tmp_path / "run")
 
 
+def test_the_warm_up_after_a_freeze_is_a_share_of_what_is_left(copied: Path, tmp_path: Path):
+    wish = {"train__freeze": "6st", "train__freezing.lr_while": 0.01, "train__schedule__warmup": "50%"}
+    train_small(copied, tmp_path / "run", data__check="warn", **wish)
+    facts = facts_of(Run(tmp_path / "run"))
+    assert (facts.frozen, facts.warmup, facts.steps) == (6, 4, 14)
+
+
 def test_the_processes_that_shared_a_batch_are_known(sick: Path):
     assert Run(sick).info()["world"] == facts_of(Run(sick)).world == 1
 

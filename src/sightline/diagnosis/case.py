@@ -119,7 +119,9 @@ class Case:
 
         Where epochs are long, a twentieth of the run.
         """
-        return self.done >= self.facts.warmup + min(self.facts.per_epoch, max(50, self.facts.steps // 20))
+        facts = self.facts
+        begin = 0 if facts.setting("train.freezing.lr_while") is None else facts.frozen  # the schedule follows on that
+        return self.done >= begin + facts.warmup + min(facts.per_epoch, max(50, facts.steps // 20))
 
     @property
     def micro_batch(self) -> float:

@@ -80,13 +80,13 @@ def read_history(path: Path) -> History:
         with path.open("rb") as file:
             while lines := file.readlines(CHUNK):
                 gathering.add(_parsed([line for line in lines if line.endswith(b"\n")]))
+        return gathering.history()
     except FileNotFoundError:
-        pass
+        return gathering.history()
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise RunError(
             "the records are damaged", where=str(path), got=str(error), hint="restore the file, or train a new run"
         ) from error
-    return gathering.history()
 
 
 def _parsed(lines: Sequence[bytes]) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ class Built:
     """Layer of each parameter, 0 at the input; the head has the largest."""
     stages: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
     """Stage of each parameter, 0 at the input; empty: each layer is one. See ``model.stages.stages_of``."""
+    fixed: frozenset[str] = frozenset()
+    """Names of the parameters that the network itself keeps from learning: they ask for no gradient."""
 
 
 def preferred_input(name: str) -> Preferred | None:
@@ -92,7 +94,7 @@ def build(
         options = ({} if size is None else {"img_size": size}) | options
     if name in MODELS or plug.is_plug(name):
         module = _call(name, plug.resolve("model", name, MODELS, "model.name"), classes, channels, options)
-        return Built(module, _last_layer(module, classes), _depth_by_order(module))
+        return Built(module, _last_layer(module, classes), _depth_by_order(module), fixed=_fixed(module))
     _require_known(name)
     _refuse_weights(name, options)
     if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
@@ -100,8 +102,16 @@ def build(
     module = _timm(name, classes, channels, options, hub)
     head = frozenset(key for key, _ in module.named_parameters() if _in_any(key, _classifiers(module)))
     return Built(
-        module, head or _last_layer(module, classes), _grouped(module, coarse=False), _grouped(module, coarse=True)
+        module,
+        head or _last_layer(module, classes),
+        _grouped(module, coarse=False),
+        _grouped(module, coarse=True),
+        _fixed(module),
     )
+
+
+def _fixed(module: nn.Module) -> frozenset[str]:
+    return frozenset(name for name, one in module.named_parameters() if not one.requires_grad)
 
 
 def _require_known(name: str) -> None:

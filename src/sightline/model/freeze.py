@@ -13,9 +13,9 @@ def backbone_of(built: Built) -> frozenset[str]:
 
 
 def set_frozen(built: Built, frozen: frozenset[str]) -> None:
-    """Let every parameter learn but those that are named."""
+    """Let every parameter learn but those that are named, and those that the network itself keeps from it."""
     for name, parameter in built.module.named_parameters():
-        parameter.requires_grad_(name not in frozen)
+        parameter.requires_grad_(name not in frozen and name not in built.fixed)
 
 
 def training_mode(built: Built, frozen: frozenset[str]) -> None:

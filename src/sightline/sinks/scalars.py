@@ -4,17 +4,22 @@ import math
 
 from sightline.records import Record
 
-_UNTOLD = frozenset({"kind", "step", "images", "best", "val_n"})
+_UNTOLD = frozenset({"kind", "step", "images", "best", "val_n", "seen_n"})
+_PARTS = ("val", "seen")
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """The numbers of a record of a step or an evaluation, as ``train/loss`` and ``val/accuracy``; reads the device."""
+    """The numbers of a record of a step or an evaluation, as ``train/loss``, ``val/accuracy`` and ``seen/accuracy``.
+
+    Reads the device.
+    """
     found: dict[str, float] = {}
     for key, value in record.plain().items():
-        of_evaluation = key.startswith("val_")
+        part, _, figure = key.partition("_")
+        of_evaluation = part in _PARTS and figure != ""
         wanted = record.kind == "step" or of_evaluation
         if wanted and key not in _UNTOLD and isinstance(value, (int, float)):
-            found[f"val/{key.removeprefix('val_')}" if of_evaluation else f"train/{key}"] = value
+            found[f"{part}/{figure}" if of_evaluation else f"train/{key}"] = value
     return found
 
 

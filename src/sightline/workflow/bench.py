@@ -108,7 +108,8 @@ def bench_run(run: str | Path, *, steps: int = STEPS, say: Say | None = None) ->
 def _measured(job: Job, prepared: Prepared, steps: int, say: Say) -> Bench:
     config, last = prepared.config, WARM + steps
     making = milliseconds_of_making(job, steps)
-    records = [one for one in train(job, lambda: job.state.step >= last) if one.kind == "step"][WARM:]
+    records = [one for one in train(job, lambda: job.state.step >= last) if one.kind == "step"]
+    records = records[min(WARM, len(records) - 1) :]  # of a run that is hardly longer, the last step
     whole = statistics.median(1000 * float(one.values["seconds"]) for one in records)
     waits = [1000 * float(one.values["wait"]) for one in records]
     batch, _ = next(iter(job.batches(0, 1)))

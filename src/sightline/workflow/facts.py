@@ -17,7 +17,7 @@ from sightline.diagnosis.case import Facts
 from sightline.errors import RunError, SightlineError
 from sightline.evaluation.predictions import Predictions
 from sightline.run import Run
-from sightline.training.schedules import clock_of, steps_of
+from sightline.training.schedules import clock_after, clock_of, steps_of
 
 SURE = 0.5
 """By how much the class that a model believes in must be more probable than the label, for it to be sure of it: a
@@ -75,7 +75,7 @@ def _settled(config: RunConfig, info: Mapping[str, Any], samples: int) -> dict[s
         "pretrained": config.model.weights != "none",
         "steps": clock.total,
         "per_epoch": clock.per_epoch,
-        "warmup": clock.warmup,
+        "warmup": (clock if train.freezing.lr_while is None else clock_after(train, clock, steps(train.freeze))).warmup,
         "evaluate": max(1, steps(train.evaluate)),
         "patience": None if train.patience is None else max(1, steps(train.patience)),
         "frozen": steps(train.freeze),

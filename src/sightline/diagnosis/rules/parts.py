@@ -167,8 +167,8 @@ def batch_norm(case: Case) -> Finding | None:
 def _normalizes(case: Case) -> bool:
     """Whether a batch norm learns: the statistics of a frozen one stay what they were."""
     looks = case.history.looks
-    learns = np.atleast_1d(np.isfinite(looks.of_learning("weight_norm")[-1:]).any(axis=0))
-    return any("BatchNorm" in kind and learning for kind, learning in zip(looks.kinds, learns, strict=True))
+    learns = np.isfinite(looks.of_learning("weight_norm")[-1:])
+    return any(bool(learns[:, place].any()) for place, kind in enumerate(looks.kinds) if "BatchNorm" in kind)
 
 
 def noisy_metric(case: Case) -> Finding | None:
