@@ -24,7 +24,7 @@ def classes(images: int = 500, accuracy: Any = None, **more: Any) -> dict[str, A
 
 
 def paired(name: str, verdict: str, off: tuple[float, float, float], value: float = 0.4, **more: Any) -> dict[str, Any]:
-    return {"name": name, "verdict": verdict, "value": value, "difference": interval(*off)} | more
+    return {"name": name, "verdict": verdict, "value": value, "difference": interval(*off), "n": 1000} | more
 
 
 def gap(
@@ -93,6 +93,8 @@ def test_several_findings_are_told_the_worst_in_full_with_the_exact_settings():
          "-10.0 points, -20.0 to -5.0): something far simpler does better."),
         ([paired("ridge", "not distinguishable", (0.01, -0.02, 0.04))], "It cannot be told apart from the baseline "
          "“ridge” (40.0%; difference +1.0 points, -2.0 to +4.0): the gain may be luck."),
+        ([paired("ridge", "better", (0.3, 0.25, 0.34), 0.6, n=150)], "(60.0%; difference +30.0 points, +25.0 to +34.0, "
+         "on 150 of the images)"),
     ],
 )  # fmt: skip
 def test_baselines_are_beaten_or_not_by_so_much(rows, words):

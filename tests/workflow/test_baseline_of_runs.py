@@ -77,6 +77,17 @@ def test_images_and_seconds_are_bounded(unlearnt: Path, monkeypatch: pytest.Monk
     assert evaluate(unlearnt)["baselines"][1]["train_images"] == 25
 
 
+def test_a_constant_answer_needs_no_image_and_is_compared_on_all(unlearnt: Path, monkeypatch: pytest.MonkeyPatch):
+    some = baseline._some
+    monkeypatch.setattr(
+        baseline, "_some", lambda count, model, turn: some(count, model, turn)[: 10 if turn == 1 else None]
+    )
+    figures = evaluate(unlearnt)
+    constant, learned = figures["baselines"]
+    assert (constant["n"], learned["n"]) == (18, 10)
+    assert constant["value"] == figures["baseline"]["accuracy"]["value"]
+
+
 def test_there_is_none_for_training_images_and_for_other_data(unlearnt: Path, stripes: Path):
     assert "baselines" not in evaluate(unlearnt, part="train")
     assert "baselines" not in evaluate(unlearnt, data=stripes)

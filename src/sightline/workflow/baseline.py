@@ -27,6 +27,8 @@ SMALL = 64
 """Side in pixels up to which decoding an image costs next to nothing."""
 MOST_SMALL, MOST = 4000, 500
 """Images that are taken at most of the training part, and again of the part that is measured: small ones and others."""
+MOST_CONSTANT = 20_000
+"""Images of the part on which the model is compared with a constant answer, for which none is decoded."""
 SECONDS = 20.0
 """Time after which no more training images are read."""
 LEAST = 20
@@ -60,19 +62,19 @@ def baselines_of(
         few of them.
     """
     config = model.config
-    rows = _some(len(indices), model, 1)
-    if predictions.kind == "class":
-        rows = rows[predictions.labels[rows] >= 0]
-    asked, train = _rows(predictions, rows), _known(samples, training_part(samples, config))
-    if not len(asked) or not len(train):
+    train = _known(samples, training_part(samples, config))
+    rows = _answerable(predictions, _some(len(indices), model, 1))
+    if not len(rows) or not len(train):
         return []
-    how: dict[str, Any] = {
-        "resamples": config.evaluation.resamples,
-        "confidence": config.evaluation.confidence,
-        "seed": config.seed,
-        "groups": design.take(rows).codes if design.how == "groups" else None,
-    }
-    found = [against(*constant(samples.targets_of(train), asked), asked, **how)]
+
+    def compared(name: str, own: Predictions, model_said: Predictions, of: NDArray[np.int64]) -> dict[str, Any]:
+        groups = design.take(of).codes if design.how == "groups" else None
+        how = {"resamples": config.evaluation.resamples, "confidence": config.evaluation.confidence}
+        return against(name, own, model_said, **how, seed=config.seed, groups=groups)
+
+    most = _answerable(predictions, np.sort(epoch_order(config.seed, 1, len(indices))[:MOST_CONSTANT]))
+    whole, asked = _rows(predictions, most), _rows(predictions, rows)
+    found = [compared(*constant(samples.targets_of(train), whole), whole, most)]
     try:
         fitted = _kept(model, asked) or _fitted(model, samples, train, indices[rows], asked, say)
     except DataError as error:  # a training image may be damaged by now, and the figures need none
@@ -80,8 +82,13 @@ def baselines_of(
         return found
     if fitted is not None:
         account, own = fitted
-        found.append(against(NAME, own, asked, **how) | {"train_images": account["train_images"]})
+        found.append(compared(NAME, own, asked, rows) | {"train_images": account["train_images"]})
     return found
+
+
+def _answerable(own: Predictions, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of these rows whose truth is known."""
+    return rows[own.labels[rows] >= 0] if own.kind == "class" else rows
 
 
 def _known(samples: Samples, places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -76,7 +76,7 @@ def _numbers(figures: Stated) -> list[str]:
             told += _width(mae, figures, WIDE_ERROR, points=False)
         if not figures.get("baselines"):
             told.append(_against_mean(row))
-    return told + (_paired(figures["baselines"], "numbers") if figures.get("baselines") else [])
+    return told + (_paired(figures["baselines"], "numbers", figures.value["n"]) if figures.get("baselines") else [])
 
 
 def _against_mean(row: Stated) -> str:
@@ -94,7 +94,7 @@ def _against_mean(row: Stated) -> str:
 
 def _baselines(figures: Stated, figure: Stated) -> list[str]:
     if figures.get("baselines"):
-        return _paired(figures["baselines"], figures.value.get("kind", "class"))
+        return _paired(figures["baselines"], figures.value.get("kind", "class"), figures.value["n"])
     baseline = figures["baseline"]
     if figures.value.get("kind") == "labels":
         rival = baseline["jaccard"]
@@ -110,17 +110,17 @@ def _baselines(figures: Stated, figure: Stated) -> list[str]:
     return [f"{told}: <strong>the model has learnt nothing useful.</strong>"]
 
 
-def _paired(rows: Stated, kind: str) -> list[str]:
+def _paired(rows: Stated, kind: str, images: int) -> list[str]:
     """What the paired tests say: together of those that the model beats, one by one of the others."""
-    better = [_rival(row, kind) for row in rows if row.value["verdict"] == "better"]
+    better = [_rival(row, kind, images) for row in rows if row.value["verdict"] == "better"]
     told = [f"It is better than {' and than '.join(better)}."] if better else []
     told += [
-        f"<strong>It is worse than {_rival(row, kind)}: {_what_that_means(row)}.</strong>"
+        f"<strong>It is worse than {_rival(row, kind, images)}: {_what_that_means(row)}.</strong>"
         for row in rows
         if row.value["verdict"] == "worse"
     ]
     return told + [
-        f"<strong>It cannot be told apart from {_rival(row, kind)}: the gain may be luck.</strong>"
+        f"<strong>It cannot be told apart from {_rival(row, kind, images)}: the gain may be luck.</strong>"
         for row in rows
         if row.value["verdict"] == "not distinguishable"
     ]
@@ -131,13 +131,14 @@ def _what_that_means(row: Stated) -> str:
     return "it has learnt nothing useful" if constant else "something far simpler does better"
 
 
-def _rival(row: Stated, kind: str) -> str:
-    """A baseline, what it reaches, and the difference with its interval."""
-    change = row["difference"]
+def _rival(row: Stated, kind: str, images: int) -> str:
+    """A baseline, what it reaches, and the difference with its interval; and on how many, where not on all images."""
+    change, some = row["difference"], row.value["n"] < images
+    of = f", on {row['n'].shown(str)} of the images" if some else ""
     if kind == "numbers":
         value = f"mean error {row['value'].plain('.3g')}"
         off, low, high = (change[key].plain("+.3g") for key in ("value", "low", "high"))
-        return f"the baseline “{text(row.value['name'])}” ({value}; difference {off}, {low} to {high})"
+        return f"the baseline “{text(row.value['name'])}” ({value}; difference {off}, {low} to {high}{of})"
     value = row["value"].percent()
     off, low, high = (change[key].points(sign=True) for key in ("value", "low", "high"))
-    return f"the baseline “{text(row.value['name'])}” ({value}; difference {off} points, {low} to {high})"
+    return f"the baseline “{text(row.value['name'])}” ({value}; difference {off} points, {low} to {high}{of})"
