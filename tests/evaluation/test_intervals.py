@@ -15,7 +15,9 @@ from sightline.evaluation.intervals import (
     undefined,
 )
 from sightline.evaluation.metrics import measure
-from sightline.evaluation.page.numbers import number_headline, number_pairs
+from sightline.evaluation.page.how_good import how_good
+from sightline.evaluation.page.numbers import number_pairs
+from sightline.evaluation.page.stated import Stated
 
 SURE = {"confidence": 0.95, "freedom": 1e9}
 
@@ -60,7 +62,8 @@ def test_one_image_or_one_group_of_them_tells_nothing_of_the_spread():
     for design in (IMAGES, Design("groups", np.array([3]))):
         figures = measure(numbers, resamples=100, confidence=0.9, seed=0, train_counts=[1, 1], design=design)
         assert figures["mae"]["value"] > 0 and figures["mae"]["low"] is None and figures["bias"]["low"] is None
-        assert "varies is not known" in number_headline(figures) and "one image" in number_pairs(figures)[0][2]
+        shown = Stated("predictions/test.json", figures)
+        assert "varies is not known" in " ".join(how_good(shown)) and "one image" in number_pairs(shown)[0][2]
 
 
 def test_a_difference_of_shares_is_newcombes():
