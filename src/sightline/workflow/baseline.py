@@ -69,8 +69,10 @@ def baselines_of(
 
     def compared(name: str, own: Predictions, model_said: Predictions, of: NDArray[np.int64]) -> dict[str, Any]:
         groups = design.take(of).codes if design.how == "groups" else None
-        how = {"resamples": config.evaluation.resamples, "confidence": config.evaluation.confidence}
-        return against(name, own, model_said, **how, seed=config.seed, groups=groups)
+        how = config.evaluation
+        return against(
+            name, own, model_said, resamples=how.resamples, confidence=how.confidence, seed=config.seed, groups=groups
+        )
 
     most = _answerable(predictions, np.sort(epoch_order(config.seed, 1, len(indices))[:MOST_CONSTANT]))
     whole, asked = _rows(predictions, most), _rows(predictions, rows)
