@@ -66,17 +66,21 @@ def our_steps(name: str, side: int, count: int, steps: int, form: dict[str, Any]
     from sightline.diagnosis.watcher import Watcher
     from sightline.model.build import build
     from sightline.training.arithmetic import compute_with
+    from sightline.training.forms import Wanted
+    from sightline.training.forwards import widen
     from sightline.training.job import LAYOUTS
     from sightline.training.loop import train
-    from sightline.training.precision import Wanted, choose
+    from sightline.training.precision import choose
 
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8)
     batch = Batch(pixels, torch.randint(0, CLASSES, (count,)), torch.arange(count))
     built, task = build(name, CLASSES, 3, {}), task_of(side)
-    wanted = Wanted(form["threads"], form["precision"], form["layout"], form["cores"])
+    islands = form["precision"] == "auto"
+    wanted = Wanted(form["threads"], form["precision"], form["layout"], form["cores"], islands=islands)
     chosen = choose(built, task, batch, torch.device("cpu"), wanted).form
     print(f"{name}: {chosen}", flush=True)
+    widen(built.module, chosen.fp32)
     compute_with(chosen.threads, chosen.precision)
     built.module.to(memory_format=LAYOUTS[chosen.layout])
     with tempfile.TemporaryDirectory() as folder:
@@ -150,8 +154,8 @@ def watched_steps(steps: int, folder: Path | None) -> Iterator[None]:
     from sightline.sinks.console import ConsoleSink
     from sightline.sinks.jsonl import JsonlSink
     from sightline.sinks.tensorboard import TensorboardSink
+    from sightline.training.forms import Form
     from sightline.training.loop import train
-    from sightline.training.precision import Form
     from sightline.workflow.say import Say
 
     batch = Batch(torch.zeros(2, 8, 8, 3, dtype=torch.uint8), torch.tensor([0, 1]), torch.arange(2))

@@ -5,7 +5,7 @@ from sightline.config_useless import Useless
 SPEED = (
     Useless(
         "train.fp32",
-        lambda config: bool(config.train.fp32) and config.train.precision in ("fp32", "tf32"),
+        lambda config: config.train.fp32 not in ("auto", ()) and config.train.precision in ("fp32", "tf32"),
         "every part is computed in that precision, none is cast",
         "remove it, or set train.precision=bf16",
     ),

@@ -14,8 +14,9 @@ from sightline.model.build import Built, build
 from sightline.task.classification import Classification
 from sightline.training import precision
 from sightline.training.config import LossConfig
+from sightline.training.forms import Form, Wanted
 from sightline.training.losses import make_loss
-from sightline.training.precision import Choice, Form, Wanted, choose
+from sightline.training.precision import Choice, choose
 
 CPU = torch.device("cpu")
 AUTO = Wanted("auto", "auto", "auto", 2)
@@ -173,6 +174,43 @@ def test_a_memory_of_something_impossible_is_measured_anew(built, cache, form):
 def test_a_memory_that_cannot_be_written_costs_only_time(built, cache):
     cache.parent.write_text("a file where the folder should be")
     assert chosen(built, Wanted(1, "fp32", "auto", 2)).form.threads == 1
+
+
+class Grouped(torch.nn.Module):
+    """Has a depthwise convolution that it calls, and one that it does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.depth = torch.nn.Conv2d(1, 4, 3), torch.nn.Conv2d(4, 4, 3, groups=4)
+        self.unused, self.head = torch.nn.Conv2d(4, 4, 3, groups=2), torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.depth(self.stem(x)).mean((2, 3)))
+
+
+def cost_of(islands: float, half: float = 2.0):
+    """Seconds of a step: bf16 throughout takes ``half``, with grouped convolutions in float32 ``islands``."""
+    return lambda form, step: (islands if form.fp32 else half if form.precision == "bf16" else 1.0, step())[0]
+
+
+@pytest.mark.parametrize(("islands", "won"), [(0.5, True), (0.99, False), (1.5, False)])
+def test_grouped_convolutions_stay_in_float32_where_that_is_quicker(islands, won, monkeypatch):
+    monkeypatch.setattr(precision, "_seconds", cost_of(islands))
+    net = Built(Grouped(), frozenset(), {})
+    choice = chosen(net, Wanted(1, "auto", "contiguous", 1, islands=True))
+    best = Form(1, "bf16", "contiguous", ("depth",))
+    assert choice.form == (best if won else Form(1, "fp32", "contiguous"))
+    assert "1 thread bf16 contiguous but for 1 grouped convolution" in choice.reason
+    assert type(net.module.depth) is torch.nn.Conv2d
+    assert chosen(net, Wanted(1, "auto", "contiguous", 1, islands=True)).form == choice.form  # by heart
+
+
+def test_islands_of_float32_are_tried_beside_a_set_precision_too(monkeypatch):
+    monkeypatch.setattr(precision, "_seconds", cost_of(0.5))
+    net = Built(Grouped(), frozenset(), {})
+    assert chosen(net, Wanted(1, "bf16", "contiguous", 1, islands=True)).form.fp32 == ("depth",)
+    assert chosen(net, Wanted(1, "bf16", "contiguous", 1)).form.fp32 == ()
+    assert chosen(net, Wanted(1, "fp32", "contiguous", 1, islands=True)).reason == "as set"
 
 
 def test_a_gain_within_the_noise_is_no_gain():

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from sightline import resume
 from sightline.config_file import load_resolved
 from sightline.errors import ConfigError
 from sightline.run import Run
 from sightline.training.checkpoint import Checkpoints
+from sightline.training.forms import Form
 from small_training import apart, timeless, train_small
 
 BATCH = {"width": 4, "norm": "batch", "dropout": 0.2}
@@ -78,3 +80,33 @@ def test_islands_are_refused_where_auto_measures_that_fp32_is_faster(
         short(pictures, tmp_path / "slow", **{"train.fp32": ["head"], "train.precision": "auto"})
     seconds["bf16"] = 0.5
     train_small(pictures, tmp_path / "fast", **{"train.fp32": ["stage1"], "train.precision": "auto", "train.steps": 1})
+
+
+NET = """
+from torch import nn
+
+
+def net(num_classes, in_chans):
+    return nn.Sequential(
+        nn.Conv2d(in_chans, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(4, num_classes),
+    )
+"""
+
+
+def test_measured_islands_are_those_one_could_have_set_and_a_resumed_run_has_them(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def seconds(form: Form, step: object) -> float:
+        return 0.2 if form.fp32 else 1.0
+
+    monkeypatch.setattr("sightline.training.precision._seconds", seconds)
+    (tmp_path / "own_net.py").write_text(NET)
+    own = {"model.name": f"{tmp_path / 'own_net.py'}:net", "model.options": {}, "train.precision": "bf16"}
+    measured = short(pictures, tmp_path / "measured", **own)
+    assert load_resolved(Run(tmp_path / "measured").config).train.fp32 == ("1",)
+    assert short(pictures, tmp_path / "set", **own, **{"train.fp32": ["1"]}) == measured
+    assert short(pictures, tmp_path / "none", **own, **{"train.fp32": []}) != measured
+    monkeypatch.setattr("sightline.training.precision._seconds", None)  # a resumed run measures nothing
+    first = Checkpoints(tmp_path / "measured" / "checkpoints").entries()[0]
+    assert resume(tmp_path / "measured", start_from=first.file).weights_sha256 == measured

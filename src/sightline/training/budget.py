@@ -13,8 +13,8 @@ from sightline.machine import free_memory
 from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.arithmetic import cast
+from sightline.training.forms import Form
 from sightline.training.job import LAYOUTS
-from sightline.training.precision import Form
 from sightline.training.shortage import is_out_of_memory, release
 from sightline.training.usage import bytes_of, counting
 

@@ -119,8 +119,9 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
     """Arithmetic of the forward and backward pass; auto: measured on this machine with this model; tf32: on GPUs only.
     Weights are kept and saved in fp32 with each of them."""
-    fp32: tuple[str, ...] = ()
-    """Parts of the network that are computed in fp32 all the same, by patterns of names: [head, "*.norm"]."""
+    fp32: Literal["auto"] | tuple[str, ...] = "auto"
+    """Parts of the network that are computed in fp32 all the same, by patterns of names: [head, "*.norm"]; auto: on a
+    CPU the grouped convolutions, where that is measured to be faster."""
     compile: Literal["off", "default", "max"] = "off"
     """Whether torch.compile makes kernels for this network before the first step; max: it tries several of each."""
     recompute: Literal["none", "all"] | tuple[str, ...] = "none"

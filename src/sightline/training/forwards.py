@@ -37,12 +37,12 @@ class Forwards:
         self.wanted: set[tuple[str, str]] = set()
         # The islands first: what is computed again is then computed in the same way.
         for key, way, parts in (
-            ("train.fp32", _in_float32, named(module, config.fp32, "train.fp32")),
+            ("train.fp32", _in_float32, [] if config.fp32 == "auto" else named(module, config.fp32, "train.fp32")),
             ("train.recompute", _computed_again, recomputed(module, config.recompute)),
         ):
             for name in parts:
                 self.wanted.add((key, name))
-                self._change(module.get_submodule(name), key, name, way)
+                _change(module.get_submodule(name), way, functools.partial(self.called.add, (key, name)))
 
     def refuse_idle(self) -> None:
         """After the network was called: refuse parts whose own forward is not what the network calls.
@@ -57,15 +57,22 @@ class Forwards:
                 where=idle[0][0], got=", ".join(name for _, name in idle), hint="name parts below them, or above",
             )  # fmt: skip
 
-    def _change(self, part: nn.Module, key: str, name: str, way: _Way) -> None:
-        kind, called = type(part), self.called
 
-        @functools.wraps(kind.forward)
-        def forward(own: nn.Module, *args: Any, **named: Any) -> Any:
-            called.add((key, name))
-            return way(own, functools.partial(kind.forward, own), args, named)
+def widen(module: nn.Module, names: Sequence[str]) -> None:
+    """Compute these parts of a network in float32; changed in place."""
+    for name in names:
+        _change(module.get_submodule(name), _in_float32, lambda: None)
 
-        part.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
+
+def _change(part: nn.Module, way: _Way, called: Callable[[], None]) -> None:
+    kind = type(part)
+
+    @functools.wraps(kind.forward)
+    def forward(own: nn.Module, *args: Any, **named: Any) -> Any:
+        called()
+        return way(own, functools.partial(kind.forward, own), args, named)
+
+    part.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
 
 
 def named(module: nn.Module, patterns: Sequence[str], key: str) -> list[str]:
@@ -95,6 +102,24 @@ def named(module: nn.Module, patterns: Sequence[str], key: str) -> list[str]:
         if (fits or listed) and not inner and not isinstance(module.get_submodule(name), _LISTS):
             found.append(name)
     return found
+
+
+def grouped(module: nn.Module, inputs: torch.Tensor) -> tuple[str, ...]:
+    """Names of the grouped convolutions, depthwise ones among them, that the network calls for these inputs.
+
+    Args:
+        module: a copy of the network; comes out in evaluation mode.
+        inputs: ``[n, channels, height, width]``, normalised.
+    """
+    called = dict[str, None]()
+    with contextlib.ExitStack() as stack:
+        for name, part in module.named_modules():
+            if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and part.groups > 1:
+                hook = part.register_forward_pre_hook(lambda *_, name=name: called.setdefault(name))
+                stack.callback(hook.remove)
+        stack.enter_context(torch.no_grad())
+        module.eval()(inputs)
+    return tuple(called)
 
 
 def recomputed(module: nn.Module, wanted: str | Sequence[str]) -> list[str]:

@@ -15,17 +15,18 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from sightline.data.loader import Batch
-from sightline.errors import ConfigError, ModelError, RunError
+from sightline.errors import ModelError, RunError
 from sightline.files import cache_folder, write_json
 from sightline.machine import processor
 from sightline.model.build import Built
 from sightline.task.task import Task
-from sightline.training.arithmetic import cast, compute_with, has_tf32
+from sightline.training.arithmetic import cast, compute_with
+from sightline.training.forms import Form, Wanted, after, rounds_of
+from sightline.training.forwards import grouped, widen
 from sightline.training.job import LAYOUTS
 from sightline.training.shortage import is_out_of_memory, release
 
@@ -38,36 +39,11 @@ _WORTH = 1.05
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
-    """How steps are computed."""
-
-    threads: int
-    precision: str
-    layout: str
-
-    def __str__(self) -> str:
-        return f"{self.threads} threads {self.precision} {self.layout}".replace("1 threads", "1 thread")
-
-
-@dataclasses.dataclass(frozen=True)
 class Choice:
     """What won, and why."""
 
     form: Form
     reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What the user fixed, and ``auto`` for what is to be measured."""
-
-    threads: int | Literal["auto"]
-    precision: str
-    layout: str
-    most_threads: int
-    """Cores that this process may use."""
-    parts: tuple[str, ...] = ()
-    """What is computed in another way than the rest."""
 
 
 def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted: Wanted) -> Choice:
@@ -80,18 +56,19 @@ def choose(built: Built, task: Task, batch: Batch, device: torch.device, wanted:
         device: where training runs.
         wanted: what is fixed and what is not.
     """
-    rounds = _rounds(device, wanted)
+    islands = _grouped(built, task, batch) if wanted.islands and device.type == "cpu" else ()
+    rounds = rounds_of(device, wanted, islands)
     plain = rounds[0][0]
     _try(built, task, _first(batch, _measured_images(batch)), device, plain)
     store = _store(built, batch, device, wanted)
-    choice = Choice(plain, "as set") if sum(map(len, rounds)) == len(rounds) else _remembered(store, rounds)
+    alone = len({form for forms in rounds for form in forms}) == 1
+    choice = Choice(plain, "as set") if alone else _remembered(store, rounds)
     if choice is None:
         times: dict[Form, float] = {}
         tried: list[Form] = []
         for forms in rounds:
             best = _best(times, plain)
-            round_forms = [dataclasses.replace(form, threads=best.threads) for form in forms] if times else forms
-            untried = [form for form in round_forms if form not in tried]
+            untried = [form for form in (after(best, forms) if times else forms) if form not in tried]
             times |= _measured(built, task, batch, device, untried, best)
             tried += untried
         told = ", ".join(f"{form} {_told(seconds)}" for form, seconds in times.items())
@@ -116,50 +93,27 @@ def _told(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
-def _rounds(device: torch.device, wanted: Wanted) -> list[list[Form]]:
-    """First how many threads, then precision and layout with that many. The plainest form comes first."""
-    layouts = list(LAYOUTS) if wanted.layout == "auto" else [wanted.layout]
-    precisions = _precisions(device, wanted.precision)
-    counts = [wanted.most_threads, 1] if wanted.threads == "auto" else [wanted.threads]
-    if device.type != "cpu":
-        counts = counts[:1]
-    first = [Form(threads, precisions[0], layouts[0]) for threads in dict.fromkeys(counts)]
-    return [first, [Form(first[0].threads, precision, layout) for precision in precisions for layout in layouts]]
-
-
 def _remembered(store: Path, rounds: list[list[Form]]) -> Choice | None:
     """The choice that is kept, if it is one that could win here."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(store.read_text(encoding="utf-8"))
         form, reason = Form(**kept["form"]), kept["reason"] + "; measured earlier on this machine"
-        known = any(form.threads == first.threads for first in rounds[0])
-        if known and any(form == dataclasses.replace(second, threads=form.threads) for second in rounds[1]):
+        form = dataclasses.replace(form, fp32=tuple(form.fp32))
+        layouts = {second.layout for second in rounds[1]}
+        known = any(form.threads == first.threads for first in rounds[0]) and form.layout in layouts
+        if known and any(form in after(form, forms) for forms in rounds[1:]):
             return Choice(form, reason)
     return None
 
 
-def refuse_precision(device: torch.device, precision: str) -> None:
-    """Refuse an arithmetic that the device does not have.
-
-    Raises:
-        ConfigError: TF32 on a CPU or an older GPU.
-    """
-    if precision == "tf32" and not has_tf32(device):
-        raise ConfigError(
-            "this device does not compute in TF32", where="train.precision",
-            got=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-            allowed=["auto", "fp32", "bf16", "fp16"], hint="NVIDIA's GPUs do since Ampere",
-        )  # fmt: skip
-
-
-def _precisions(device: torch.device, precision: str) -> list[str]:
-    refuse_precision(device, precision)
-    if precision != "auto":
-        return [precision]
-    if device.type == "cuda":
-        half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-        return ["fp32", *(["tf32"] if has_tf32(device) else []), half]
-    return ["fp32", "bf16"]
+def _grouped(built: Built, task: Task, batch: Batch) -> tuple[str, ...]:
+    """Names of the depthwise and other grouped convolutions."""
+    model = copy.deepcopy(built.module)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    try:
+        return grouped(model, task.inputs(_first(batch, 2).pixels, device, torch.contiguous_format))
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, AttributeError, MemoryError):
+        return ()  # told of as soon as the plain form is tried
 
 
 def _best(times: dict[Form, float], plain: Form) -> Form:
@@ -258,6 +212,7 @@ def _measured_images(batch: Batch) -> int:
 def _step_of(built: Built, task: Task, batch: Batch, device: torch.device, form: Form) -> Callable[[], None]:
     layout = LAYOUTS[form.layout]
     model = copy.deepcopy(built.module).to(device).to(memory_format=layout).train()
+    widen(model, form.fp32)
     targets = batch.targets.to(device)
 
     def step() -> None:

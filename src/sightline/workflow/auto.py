@@ -17,6 +17,7 @@ from sightline.data.balance import imbalance_ratio
 from sightline.data.config import is_preset
 from sightline.data.derive import SMALL
 from sightline.data.outputs import TASK_OF, Kind
+from sightline.errors import shortened
 from sightline.model.build import MODELS
 from sightline.training.choices import DECAYS
 from sightline.training.optimizer_kinds import KINDS
@@ -44,9 +45,11 @@ class Settling:
 
     def tell(self, say: Say, more: Sequence[str] = ()) -> None:
         """What was chosen, and why; then more lines."""
+        settings = flat(self.config)
         for key, origin in self.origins.items():
-            if origin.startswith("auto: "):
-                say.detail(f"{key} = {flat(self.config)[key]}  ({origin.removeprefix('auto: ')})")
+            if origin.startswith("auto: ") and settings[key] != ():
+                value = settings[key] if key != "train.fp32" else shortened(settings[key])
+                say.detail(f"{key} = {value}  ({origin.removeprefix('auto: ')})")
         for line in more:
             say.detail(line)
 
@@ -160,6 +163,7 @@ class Settling:
             "threads": most_threads,
             "precision": "bf16" if bf16 else "fp32",
             "layout": "contiguous",
+            "fp32": (),
             "accumulate": 1,
         }
         for name, value in forms.items():

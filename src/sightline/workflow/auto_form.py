@@ -16,8 +16,10 @@ from sightline.model.build import Built
 from sightline.task.task import Task
 from sightline.training.arithmetic import compute_with
 from sightline.training.budget import Demand, fit
+from sightline.training.forms import Form, Wanted, refuse_precision
+from sightline.training.forwards import widen
 from sightline.training.losses import of_batch
-from sightline.training.precision import Form, Wanted, choose, refuse_precision, seconds_of_step
+from sightline.training.precision import choose, seconds_of_step
 from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
 
@@ -36,11 +38,13 @@ def settle_form(settling: Settling, samples: Samples, contract: Contract, built:
         _go_through(built, task, batch)
         return _unmeasured(settling, batch)
     most = max(1, cores() // distributed.local_world())
-    wanted = Wanted(train.threads, train.precision, train.layout, most, (*train.fp32, "", *train.recompute))
+    special = (*(() if train.fp32 == "auto" else train.fp32), "", *train.recompute)
+    wanted = Wanted(train.threads, train.precision, train.layout, most, special, islands=train.fp32 == "auto")
     device = torch.device(train.device)
     choice = choose(built, task, batch, device, wanted)
     reason = choice.reason
-    for name in ("threads", "precision", "layout"):
+    widen(built.module, choice.form.fp32)
+    for name in ("threads", "precision", "layout", "fp32"):
         if getattr(train, name) == "auto":
             settling.chose(f"train.{name}", getattr(choice.form, name), reason)
             reason = "measured together"

@@ -1,5 +1,6 @@
 """Where the time of a run's steps goes on this machine, and what would help most."""
 
+import copy
 import dataclasses
 import itertools
 import shutil
@@ -19,9 +20,11 @@ from sightline.errors import RunError
 from sightline.machine import cores
 from sightline.run import Run
 from sightline.training.arithmetic import cast
+from sightline.training.forms import Form
+from sightline.training.forwards import grouped
 from sightline.training.job import LAYOUTS, Job
 from sightline.training.loop import train
-from sightline.training.precision import Form, seconds_of_step
+from sightline.training.precision import seconds_of_step
 from sightline.workflow.feed import Feed
 from sightline.workflow.job import make_job
 from sightline.workflow.prepare import Prepared, reopen
@@ -223,23 +226,32 @@ def _faster_form(job: Job, prepared: Prepared, batch: Batch, whole: float, parts
     if train.distributed.kind != "ddp":
         return []
     own = Form(int(train.threads), train.precision, train.layout)
-    half = ["bf16"] if device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False) else []
-    precisions = dict.fromkeys([train.precision, *half])
-    forms = [Form(own.threads, precision, layout) for precision in precisions for layout in LAYOUTS]
+    forms = _forms_to_try(own, prepared, job.task.inputs(batch.pixels[:2], device, LAYOUTS[own.layout]))
     kinds = dict.fromkeys([own, *forms])
     seconds = {form: seconds_of_step(prepared.built, job.task, batch, device, form) for form in kinds}
     best = min(seconds, key=lambda form: seconds[form])
     computed = (parts["forward"] + parts["backward"]) / whole
     saves = computed * (1 - seconds[best] / seconds[own])
     changed = [
-        f"train.{key}={getattr(best, key)}"
-        for key in ("precision", "layout")
+        f"train.{key}={'auto' if key == 'fp32' else getattr(best, key)}"
+        for key in ("precision", "layout", "fp32")
         if getattr(best, key) != getattr(own, key)
     ]
     if not changed:
         return []
     ratio = seconds[own] / seconds[best]
     return [Advice(setting=" -s ".join(changed), saves=saves, reason=f"a step is computed {ratio:.2f} times as fast")]
+
+
+def _forms_to_try(own: Form, prepared: Prepared, inputs: torch.Tensor) -> list[Form]:
+    """Those of the run's precision and of bf16; on a CPU also with grouped convolutions in float32."""
+    gpu = inputs.device.type != "cpu"
+    if gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return [Form(own.threads, own.precision, layout) for layout in LAYOUTS]
+    kinds = [(own.precision, ()), ("bf16", ())]
+    if not gpu and not prepared.config.train.fp32:
+        kinds.append(("bf16", grouped(copy.deepcopy(prepared.built.module), inputs)))
+    return [Form(own.threads, precision, layout, parts) for precision, parts in kinds for layout in LAYOUTS]
 
 
 def _now(device: torch.device) -> float:
