@@ -96,6 +96,28 @@ def test_recomputing_a_network_of_timm_changes_no_bit():
     forwards.refuse_idle()
 
 
+def test_a_grouped_convolution_hands_on_what_it_got_and_another_part_hands_on_float32():
+    net, seen = Net(), dict[str, tuple[torch.dtype, torch.dtype]]()
+    net.blocks[0].conv = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+    Forwards(net, config(fp32=("blocks.0.conv", "blocks.1")))
+    inner = type(net.blocks[0].conv).__mro__[1]
+    for name in ("blocks.0.norm", "blocks.1"):
+        net.get_submodule(name).register_forward_hook(
+            lambda _, given, made, name=name: seen.update({name: (given[0].dtype, made.dtype)})
+        )
+    with torch.autocast("cpu", torch.bfloat16):
+        net(torch.randn(2, 3, 10, 10))
+        half = net.blocks[0].conv(torch.ones(1, 4, 5, 5, dtype=torch.bfloat16))
+    assert inner is nn.Conv2d and half.dtype == torch.bfloat16
+    own = net.blocks[0].conv
+    exact = nn.functional.conv2d(torch.ones(1, 4, 5, 5), own.weight, own.bias, padding=1, groups=4)
+    assert torch.equal(half, exact.bfloat16())
+    assert seen == {
+        "blocks.0.norm": (torch.bfloat16, torch.bfloat16),
+        "blocks.1": (torch.bfloat16, torch.float32),
+    }
+
+
 def test_an_island_computes_in_float32_and_what_is_around_it_does_not():
     net = Net()
     seen: dict[str, tuple[torch.dtype, torch.dtype]] = {}

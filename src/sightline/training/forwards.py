@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from sightline.errors import ConfigError, did_you_mean
 from sightline.training.config import TrainConfig
 
+_HALF = (torch.bfloat16, torch.float16)
 _LISTS = (nn.ModuleList, nn.ModuleDict)
 _Way = Callable[[nn.Module, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """(part, its own forward, arguments, named arguments) -> its output."""
@@ -114,12 +115,16 @@ def grouped(module: nn.Module, inputs: torch.Tensor) -> tuple[str, ...]:
     called = dict[str, None]()
     with contextlib.ExitStack() as stack:
         for name, part in module.named_modules():
-            if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and part.groups > 1:
+            if _is_grouped(part):
                 hook = part.register_forward_pre_hook(lambda *_, name=name: called.setdefault(name))
                 stack.callback(hook.remove)
         stack.enter_context(torch.no_grad())
         module.eval()(inputs)
     return tuple(called)
+
+
+def _is_grouped(part: nn.Module) -> bool:
+    return isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and part.groups > 1
 
 
 def recomputed(module: nn.Module, wanted: str | Sequence[str]) -> list[str]:
@@ -171,13 +176,20 @@ def _lists_around(module: nn.Module, name: str) -> Iterator[str]:
 
 
 def _in_float32(own: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Without autocast, on inputs in float32."""
-    del own
+    """Without autocast, on inputs in float32.
+
+    A grouped convolution hands on what it got: it is an island for speed, and what follows it shall be no slower for it.
+    Other parts hand on float32.
+    """
     kinds = {tensor.device.type for tensor in _tensors((args, named))} or {"cpu"}
     with contextlib.ExitStack() as stack:
         for kind in kinds:
             stack.enter_context(torch.autocast(kind, enabled=False))
-        return forward(*_widened(args), **_widened(named))
+        found = forward(*_widened(args), **_widened(named))
+    got = next(_tensors((args, named)), None)
+    if _is_grouped(own) and isinstance(found, torch.Tensor) and got is not None and got.dtype in _HALF:
+        return found.to(got.dtype)
+    return found
 
 
 def _computed_again(own: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -227,7 +239,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 def _widened(value: Any) -> Any:
     """The same with tensors of half the width in float32."""
     if isinstance(value, torch.Tensor):
-        return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+        return value.float() if value.dtype in _HALF else value
     if isinstance(value, dict):
         return {key: _widened(item) for key, item in value.items()}
     if type(value) in (list, tuple):

@@ -248,7 +248,7 @@ def _forms_to_try(own: Form, prepared: Prepared, inputs: torch.Tensor) -> list[F
     gpu = inputs.device.type != "cpu"
     if gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
         return [Form(own.threads, own.precision, layout) for layout in LAYOUTS]
-    kinds = [(own.precision, ()), ("bf16", ())]
+    kinds: list[tuple[str, tuple[str, ...]]] = [(own.precision, ()), ("bf16", ())]
     if not gpu and not prepared.config.train.fp32:
         kinds.append(("bf16", grouped(copy.deepcopy(prepared.built.module), inputs)))
     return [Form(own.threads, precision, layout, parts) for precision, parts in kinds for layout in LAYOUTS]
