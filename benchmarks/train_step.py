@@ -33,7 +33,7 @@ from loader import machine, quartiles
 
 CONTESTANTS = ("timm", "equal", "auto")
 KINDS = ("by clock", "by processor")
-EVERY = 200
+EVERY = 250
 """Steps between looks at the layers where nothing is set."""
 
 

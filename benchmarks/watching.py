@@ -43,7 +43,7 @@ def main() -> None:
     options.add_argument("--side", type=int, default=224)
     options.add_argument("--count", type=int, default=320, help="images to train on and to judge")
     options.add_argument("--epoch", type=int, default=2048, help="training images of the epoch that shares are told of")
-    options.add_argument("--every", type=int, default=200, help="steps between looks in it")
+    options.add_argument("--every", type=int, default=250, help="steps between looks in it")
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--json", type=Path)
     options.add_argument("--one", help=argparse.SUPPRESS)

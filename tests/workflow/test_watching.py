@@ -128,7 +128,7 @@ def test_the_judged_training_images_are_always_the_same(tmp_path: Path, pictures
 def test_auto_follows_from_the_length_of_the_run(tmp_path: Path, pictures: Path):
     train_small(pictures, tmp_path / "run")
     settings = Run(tmp_path / "run").info()["settings"]
-    assert settings["watch.every"] == 200 and settings["watch.seen"] == 32
+    assert settings["watch.every"] == 250 and settings["watch.seen"] == 32
     train_small(pictures, tmp_path / "bare", **{"data.val": 0.0, "train.evaluate": None, "train.steps": 2})
     assert Run(tmp_path / "bare").info()["settings"]["watch.seen"] == 0
     again = train_small(pictures, tmp_path / "again", **{"data.val": 0.0, "train.evaluate": None, "train.steps": 2})

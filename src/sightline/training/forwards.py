@@ -178,7 +178,7 @@ def _lists_around(module: nn.Module, name: str) -> Iterator[str]:
 def _in_float32(own: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """Without autocast, on inputs in float32.
 
-    A grouped convolution hands on what it got: it is an island for speed, and what follows it shall be no slower for it.
+    A grouped convolution hands on what it got: it is an island for speed, and what follows shall be no slower for it.
     Other parts hand on float32.
     """
     kinds = {tensor.device.type for tensor in _tensors((args, named))} or {"cpu"}

@@ -24,9 +24,9 @@ from sightline.workflow.auto import Settling
 from sightline.workflow.balance import training_part
 from sightline.workflow.say import Say
 
-EVERY, MOST_LOOKS = 200, 500
-"""Steps between looks, which each take as long as a step or less, with many small layers a little longer; and how many
-looks a run has."""
+EVERY, MOST_LOOKS = 250, 500
+"""Steps between looks, which each take as long as a step or less, with many small layers up to twice as long; and how
+many looks a run has."""
 SHARE, PASSES = 0.008, 3
 """Share of the time that judging training images may take; forward passes that a training step takes as long as."""
 LEAST, MOST = 32, 1024
@@ -52,7 +52,7 @@ def settle_watching(settling: Settling, module: nn.Module, samples: Data, images
     clock = clock_of(train, images)
     if watch.every == "auto":
         every = max(EVERY, -(-clock.total // MOST_LOOKS))
-        why = f"a look takes about as long as a step; {clock.total} steps in all"
+        why = f"a look takes as long as a step or two; {clock.total} steps in all"
         divided = train.distributed.kind in ("fsdp", "hybrid")
         settling.chose("watch.every", *((0, "a network in shards is not looked into") if divided else (every, why)))
     settle_seen(settling, samples, images)
