@@ -127,13 +127,16 @@ def parity(folder: Path, seed: int) -> Path:
 
 
 def small_validation(count: int) -> Ward:
-    """Only so many validation images."""
+    """Only so many validation images, of each class as many."""
 
     def ward(folder: Path, seed: int) -> Path:
         rows = rows_of(folder, seed)
-        val = [row for row in rows if row[2] == "val"]
-        random = np.random.default_rng(seed)
-        kept = {val[place][0] for place in random.permutation(len(val))[:count]}
+        val, random = [row for row in rows if row[2] == "val"], np.random.default_rng(seed)
+        classes = sorted({row[1] for row in val})
+        kept = set[str]()
+        for name in classes:
+            own = [row[0] for row in val if row[1] == name]
+            kept |= {own[place] for place in random.permutation(len(own))[: count // len(classes)]}
         return table(folder, f"small-{count}-{seed}", [row for row in rows if row[2] != "val" or row[0] in kept])
 
     return ward
