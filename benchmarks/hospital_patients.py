@@ -55,14 +55,14 @@ def _sick(rule: str, disease: str, **more: Any) -> Patient:
 SICK = (
     _sick(
         "overfitting",
-        "80 images, no augmentation, 600 steps at a constant rate",
+        "80 images, no augmentation, 900 steps at a constant rate",
         cured="val_loss",
         settings=BARE
         | {
             "data.limit": 80,
             "data.augment": "none",
             "train.epochs": None,
-            "train.steps": 600,
+            "train.steps": 900,
             "train.batch_size": 16,
             "train.evaluate": "30st",
             "train.schedule.name": "constant",
@@ -82,7 +82,7 @@ SICK = (
         settings={
             "model.name": "mlp",
             "model.options": {"hidden": [3], "norm": "none"},
-            "train.epochs": 30,
+            "train.epochs": 45,
             "train.lr": 0.03,
             "train.schedule.name": "constant",
             "data.augment": "none",
@@ -90,8 +90,8 @@ SICK = (
     ),
     _sick(
         "eager_stop",
-        "evaluated every 5 steps and stopped at the first that is no better",
-        settings={"train.evaluate": "5st", "train.patience": "5st", "train.epochs": 20, "train.lr": 0.0005},
+        "evaluated every 5 steps and stopped after two that are no better",
+        settings={"train.evaluate": "5st", "train.patience": "10st", "train.epochs": 20, "train.lr": 0.0005},
     ),
     _sick("lr_high", "a learning rate of 1 with AdamW", settings={"train.lr": 1.0}, cured="val_accuracy"),
     _sick("lr_low", "a learning rate of 1e-6 with AdamW", settings={"train.lr": 1e-6}, cured="val_accuracy"),
@@ -189,8 +189,8 @@ SICK = (
     _sick("noisy_metric", "30 validation images", data=wards.small_validation(30)),
     _sick(
         "data_bound",
-        "pictures of 200 pixels, decoded anew in each epoch by the process that trains",
-        data=wards.enlarged(200),
+        "pictures of 400 pixels, decoded anew in each epoch by the process that trains",
+        data=wards.enlarged(400),
         cured="waiting",
         settings={
             "model.name": "cnn",
@@ -200,7 +200,7 @@ SICK = (
             "train.epochs": 6,
         },
     ),
-    _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 25}),
+    _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 100}),
     _sick("memory", "a machine hardly larger than the peak (simulated)", memory=0.97),
 )
 """One patient a rule, named after it."""

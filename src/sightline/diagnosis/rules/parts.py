@@ -9,9 +9,9 @@ from sightline.diagnosis.noise import CERTAIN, interval, mean_and_error, share_e
 from sightline.diagnosis.remedies import normalized
 from sightline.findings import Finding
 
-DOUBTFUL = 0.05
+DOUBTFUL = 0.08
 """Share of labels that a model confidently disbelieves. On clean labels confident learning doubts about half as many
-as the model gets wrong, which is below this for one that is any good; benchmarks' own labels are 3 % wrong."""
+as the model gets wrong: 6 % with small networks on Fashion-MNIST. Benchmarks' own labels are 3 % wrong."""
 MANY_COPIES = 0.01
 """Share of a part that lies in the training part as well, from which on its figures say something else."""
 EASIER = 0.2
