@@ -200,7 +200,7 @@ SICK = (
             "train.epochs": 6,
         },
     ),
-    _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 100}),
+    _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 200}),
     _sick("memory", "a machine hardly larger than the peak (simulated)", memory=0.97),
 )
 """One patient a rule, named after it."""

@@ -9,7 +9,7 @@ from sightline.diagnosis.noise import CERTAIN, interval, mean_and_error, share_e
 from sightline.diagnosis.remedies import normalized
 from sightline.findings import Finding
 
-DOUBTFUL = 0.08
+DOUBTFUL = 0.06
 """Share of labels that a model confidently disbelieves. On clean labels confident learning doubts about half as many
 as the model gets wrong: 6 % with small networks on Fashion-MNIST. Benchmarks' own labels are 3 % wrong."""
 MANY_COPIES = 0.01
