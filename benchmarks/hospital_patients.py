@@ -170,7 +170,7 @@ SICK = (
             "model.options": {"hidden": [128, 128]},
         },
     ),
-    _sick("label_noise", "a quarter of all labels drawn anew", data=wards.relabeled(0.25, ("train", "val", "test"))),
+    _sick("label_noise", "a third of all labels drawn anew", data=wards.relabeled(0.33, ("train", "val", "test"))),
     _sick(
         "copies_across_parts",
         "a tenth of the validation images in the training part",
@@ -200,7 +200,11 @@ SICK = (
             "train.epochs": 6,
         },
     ),
-    _sick("slow_settings", "fingerprints of every step", settings={"train.digests": True, "train.epochs": 200}),
+    _sick(
+        "slow_settings",
+        "fingerprints of every step",
+        settings={"train.digests": True, "train.epochs": 25, "model.options": {"hidden": [512, 512]}},
+    ),
     _sick("memory", "a machine hardly larger than the peak (simulated)", memory=0.97),
 )
 """One patient a rule, named after it."""
