@@ -203,7 +203,7 @@ SICK = (
     _sick(
         "slow_settings",
         "fingerprints of every step",
-        settings={"train.digests": True, "train.epochs": 25, "model.options": {"hidden": [512, 512]}},
+        settings={"train.digests": True, "train.epochs": 100, "model.options": {"hidden": [512, 512]}},
     ),
     _sick("memory", "a machine hardly larger than the peak (simulated)", memory=0.97),
 )
