@@ -129,13 +129,13 @@ end" is said of rules that need what is known only then. False alarms are counte
 at every evaluation and at its end.
 
 Rules and patients were mended while the hospital was built. The last time all of it was made from nothing, five rules
-(`overfitting`, `plateau`, `eager_stop`, `data_bound`, `slow_settings`) were found in fewer than nine patients of ten, and
-`label_noise` spoke about healthy trainings on clothes: small networks confidently disbelieve 6 % of their labels. So its
-threshold was raised from 5 to 6 %; patients of `overfitting`, `plateau`, `eager_stop` and `label_noise` were made more
-clearly ill; those of `data_bound` and `slow_settings` had lost only some seconds to their disease on that quick machine,
-which no rule minds, and lose more now. These, `noisy_metric` (whose validation images may not lack a class) and what has
-to do with doubtful labels were made again, the others not. A patient here shows that a rule works as meant on a clear
-case. It does not show how often it is right on photographs and large networks.
+(`overfitting`, `plateau`, `eager_stop`, `data_bound`, `slow_settings`) were found in fewer than nine patients of ten,
+and `label_noise` spoke about healthy trainings on clothes: small networks confidently disbelieve 6 % of their labels.
+So its threshold was raised from 5 to 6 %; patients of `overfitting`, `plateau`, `eager_stop` and `label_noise` were
+made more clearly ill; those of `data_bound` and `slow_settings` had lost only some seconds to their disease on that
+quick machine, which no rule minds, and lose more now. These, `noisy_metric` (whose validation images may not lack a
+class) and what has to do with doubtful labels were made again, the others not. A patient here shows that a rule works
+as meant on a clear case. It does not show how often it is right on photographs and large networks.
 
 ## One disease each
 
