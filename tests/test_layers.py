@@ -9,7 +9,7 @@ import pytest
 
 from source_tree import imports, loaded_by, modules
 
-FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed"})
+FOUNDATIONS = frozenset({"errors", "files", "machine", "plug", "records", "findings", "distributed", "shares"})
 BORDER = frozenset(name for name in (module.partition(".")[2] for module in modules()) if re.match(r"config\w*$", name))
 BELOW_DATA = FOUNDATIONS | BORDER | {"run"}
 LEARNING = BELOW_DATA | {"data", "model", "task"}
@@ -20,6 +20,7 @@ SERVED = frozenset(
         "machine",
         "records",
         "findings",
+        "shares",
         "data.contract",
         "data.image",
         "data.outputs",
@@ -32,6 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "errors": frozenset(),
     "files": frozenset({"errors"}),
     "machine": frozenset(),
+    "shares": frozenset(),
     "plug": frozenset({"errors", "files"}),
     "records": frozenset({"errors", "files"}),
     "findings": frozenset({"errors", "files"}),
@@ -54,6 +56,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "demo": FOUNDATIONS | {"data"},
     "workflow": ANYTHING_BUT_CLI,
     "testing": ANYTHING_BUT_CLI,
+    "testing_exporter": ANYTHING_BUT_CLI,
     "testing_loss": ANYTHING_BUT_CLI,
     "testing_metric": ANYTHING_BUT_CLI,
     "testing_rule": ANYTHING_BUT_CLI,
@@ -65,7 +68,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 MAY_IMPORT_CLI = {"cli", "__main__"}
 
 TORCH_FREE = re.compile(
-    r"sightline(\.(errors|files|machine|plug|records|findings|run|config\w*|data\.(samples|image|contract|outputs|config)"
+    r"sightline(\.(errors|files|machine|shares|plug|records|findings|run|config\w*|data\.(samples|image|contract|outputs|config)"
     r"|export\.bundle|(serving|monitoring|cli)(\..+)?))?"
 )
 HEAVY = {"torch", "torchvision", "timm"}

@@ -22,12 +22,14 @@ from sightline.data.image import to_color
 from sightline.data.samples import PARTS, UNASSIGNED, Samples
 from sightline.data.store import Store
 from sightline.errors import PlugError, shortened
+from sightline.testing_exporter import check_exporter
 from sightline.testing_loss import check_box_loss, check_loss
 from sightline.testing_metric import check_metric
 from sightline.testing_rule import check_rule
 
 __all__ = [
     "check_box_loss",
+    "check_exporter",
     "check_format",
     "check_loss",
     "check_metric",

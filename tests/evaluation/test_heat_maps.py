@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from sightline.errors import MissingExtra, ModelError
-from sightline.evaluation.heat_maps import heat_maps, place_of
+from sightline.evaluation.heat_maps import heat_maps
 from sightline.model.build import build
+from sightline.model.places import place_of
 
 
 class Bright(nn.Module):

@@ -1,5 +1,6 @@
 """A small network that has learnt real digits, its contract, and its export: made once for all tests of this folder."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sightline.export.config import ExportConfig
 from sightline.export.formats.onnx import export_onnx
 from sightline.export.parity import Parity, check_parity
 from sightline.export.session import Session
-from sightline.export.write import write_bundle
+from sightline.export.write import Artefact, write_bundle
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +70,14 @@ def facts() -> dict[str, Any]:
 
 
 @pytest.fixture
-def write(exported: Path, gray: Digits, parity: Parity, facts: dict[str, Any]) -> Callable[..., Bundle]:
-    def make(folder: Path, **changes: Any) -> Bundle:
-        given = {"onnx": exported, "contract": gray.contract, "parity": parity} | facts | changes
-        return write_bundle(folder, **given)
+def write(
+    exported: Path, gray: Digits, parity: Parity, facts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Bundle]:
+    def make(folder: Path, onnx: Path = exported, **changes: Any) -> Bundle:
+        made = tmp_path_factory.mktemp("made")
+        shutil.copy(onnx, made / "model.onnx")
+        given = {"artefact": Artefact(folder=made, form="onnx"), "contract": gray.contract, "parity": parity}
+        return write_bundle(folder, **(given | facts | changes))
 
     return make
 

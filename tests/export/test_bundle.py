@@ -132,7 +132,7 @@ def test_a_missing_field_is_named(folder: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format_version": 2}, "bundle of another version .*\n  got: format_version 2\n  allowed: 1"),
+        ({"format_version": 3}, "bundle of another version .*\n  got: format_version 3\n  allowed: 2"),
         ({"format_version": True}, "bundle of another version"),
         ({"hooks": "run.py"}, "missing or unknown fields .*\n  got: hooks"),
         ({"labels": ["a"]}, "labels are not those of its contract"),

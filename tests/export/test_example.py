@@ -17,8 +17,7 @@ from trained_digits import WEIGHTS
 
 from sightline.data.contract import Contract
 from sightline.export.bundle import Bundle
-from sightline.export.config import ExportConfig
-from sightline.export.gated import export_bundle
+from sightline.export.gated import How, export_bundle
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
 EXIF_ORIENTATION = 274
@@ -110,7 +109,7 @@ def test_the_example_agrees_on_every_picture(
         contract,
         validation=[(str(path), contract.read(path), -1) for path in paths[:30]],
         out=tmp_path / "bundle",
-        config=ExportConfig(),
+        how=How(),
         **facts,
     )
     expected = own_rows(bundle, paths)

@@ -1,5 +1,6 @@
 """From a trained model to a bundle, or to an error and nothing."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,14 @@ from torch import nn
 from trained_digits import WEIGHTS, Digits, logits_of
 
 from sightline.errors import BundleError, ExportError, GateError
-from sightline.export import gated
 from sightline.export.bundle import Bundle
-from sightline.export.config import ExportConfig
-from sightline.export.formats.onnx import export_onnx
-from sightline.export.gated import export_bundle
+from sightline.export.form import Order
+from sightline.export.forms import FORMS
+from sightline.export.gated import How, export_bundle
 
 
 def run_export(network: nn.Module, gray: Digits, out: Path, facts: dict[str, Any], **changes: Any) -> Bundle:
-    given = {"validation": gray.samples(), "config": ExportConfig()} | facts | changes
+    given = {"validation": gray.samples(), "how": How()} | facts | changes
     return export_bundle(network, gray.contract, out=out, **given)
 
 
@@ -38,14 +38,16 @@ def test_a_damaged_export_is_not_handed_over_and_the_old_bundle_stays(
 ) -> None:
     old = run_export(network, gray, tmp_path / "bundle", facts)
 
-    def slightly_wrong(model: nn.Module, *arguments: Any, **named: Any) -> None:
-        with torch.no_grad():
-            other = torch.nn.Sequential(model, nn.Linear(10, 10, bias=False))
-            other[1].weight.copy_(torch.eye(10) * 1.01)
-        export_onnx(other, *arguments, **named)
+    own = FORMS["onnx"]
 
-    monkeypatch.setattr(gated, "export_onnx", slightly_wrong)
-    with pytest.raises(GateError, match=r"0.01 of the largest logit .*, 100 times the budget of 0.0001"):
+    def slightly_wrong(order: Order, folder: Path) -> None:
+        with torch.no_grad():
+            other = torch.nn.Sequential(order.model, nn.Linear(10, 10, bias=False))
+            other[1].weight.copy_(torch.eye(10) * 1.01)
+        own.write(dataclasses.replace(order, model=other), folder)
+
+    monkeypatch.setitem(FORMS, "onnx", dataclasses.replace(own, write=slightly_wrong))
+    with pytest.raises(GateError, match=r"0.01 of the largest logit .*, 1e\+03 times the budget of 1e-05"):
         run_export(network, gray, tmp_path / "bundle", facts)
     with pytest.raises(GateError):
         run_export(network, gray, tmp_path / "second", facts)
@@ -65,7 +67,7 @@ def test_a_place_with_other_things_is_refused_before_any_work(
     network: nn.Module, gray: Digits, facts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    monkeypatch.delattr(gated, "export_onnx")
+    monkeypatch.setitem(FORMS, "onnx", dataclasses.replace(FORMS["onnx"], write=None))
     with pytest.raises(BundleError, match="holds something that is not a bundle"):
         run_export(network, gray, tmp_path, facts)
 

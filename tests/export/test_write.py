@@ -118,7 +118,9 @@ def test_a_moved_bundle_is_the_same_bundle(
 
 
 def test_the_card_tells_people_the_same_facts(folder: Path, parity: Parity) -> None:
-    card = (folder / "card.md").read_text()
+    card, bounds = (folder / "card.md").read_text(), parity.bounds_model
+    assert bounds is not None
+    low, high = bounds
     for words in (
         "# digits",
         "0. digit 0\n1. digit 1",
@@ -127,7 +129,7 @@ def test_the_card_tells_people_the_same_facts(folder: Path, parity: Parity) -> N
         "Measured on 270 images of the test part.",
         "Always answering “digit 3” would reach an accuracy of 0.1040.",
         "gray, 16 x 16 pixels: straight to the size",
-        f"model {parity.accuracy_model:.4f}, export {parity.accuracy_export:.4f}",
+        f"with 95 % intervals: {parity.accuracy_model:.4f} ({low:.4f} to {high:.4f})",
         "Licence of the weights that training started from: none: trained from random weights",
         "- command: sightline train digits",
         f"- weights sha256: {WEIGHTS}",

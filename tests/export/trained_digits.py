@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sightline.data.contract import Contract
-from sightline.export.formats.onnx import served_copy
 from sightline.export.parity import Sample
+from sightline.export.served import served_copy
 
 WEIGHTS = "5eed" * 16
 

@@ -116,6 +116,9 @@ SAME = {
     "evaluation.temperature": ("none", {}),
     "export.images": (3, {}),
     "export.tolerance": (1e-3, {}),
+    "export.loss": (0.1, {}),
+    "export.calibration": (7, {}),
+    "export.golden": (2, {}),
     "export.agreement": (0.9, {}),
 }
 """Settings about how, what is told and what comes after the training: the weights are equal, bit by bit."""

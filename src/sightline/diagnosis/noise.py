@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.shares import score_bounds
+
 CERTAIN = 3.0
 """Standard errors from which on a difference is believed. A rule is asked again at every evaluation, some
 dozens of times in a run: with three of them (one in 740 by chance) a healthy run hears of nothing, with two (one in 20)
@@ -18,10 +20,7 @@ def interval(hits: float, count: float, z: float = CERTAIN) -> tuple[float, floa
     """The share that ``hits`` of ``count`` speak for, from below and above (E. B. Wilson, JASA 22, 1927)."""
     if count <= 0:
         return 0.0, 1.0
-    share, square = hits / count, z * z / count
-    middle = (share + square / 2) / (1 + square)
-    half = z / (1 + square) * math.sqrt(max(0.0, share * (1 - share) / count + square / (4 * count)))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return score_bounds(hits / count, count, z)
 
 
 def share_error(share: float, count: float) -> float:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluation.intervals import score_bounds
 from sightline.evaluation.predictions import Predictions, sigmoid, softmax
 from sightline.evaluation.quantiles import normal_quantile
 from sightline.evaluation.resample import Floats
+from sightline.shares import score_bounds
 
 BINS = 15
 """Bins, as in Guo et al. (2017)."""

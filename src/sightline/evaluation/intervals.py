@@ -20,6 +20,7 @@ import numpy as np
 
 from sightline.evaluation.quantiles import normal_share, student_quantile
 from sightline.evaluation.resample import Floats
+from sightline.shares import score_bounds
 
 Interval = dict[str, Any]
 """``value``, ``low`` and ``high``; all of them ``None`` and ``why`` where the figure is not defined, the ends alone
@@ -64,17 +65,6 @@ def share_interval(
     quantile = student_quantile((1 + confidence) / 2, freedom)
     bounds = score_bounds(share, max(count, 1e-9), quantile)
     return {"value": float(value), "low": low + width * bounds[0], "high": low + width * bounds[1]}
-
-
-def score_bounds(share: float, count: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval of a share seen on so many images."""
-    pull = quantile**2 / count
-    middle = (share + pull / 2) / (1 + pull)
-    half = quantile / (1 + pull) * math.sqrt(max(share * (1 - share), 0.0) / count + pull / (4 * count))
-    # At the ends the two are equal but for rounding.
-    low = 0.0 if share <= 0 else middle - half
-    high = 1.0 if share >= 1 else middle + half
-    return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
 def without(value: float, why: str = WHY_ALONE) -> Interval:

@@ -13,13 +13,18 @@ _PROGRAM = """\
 import sys
 from pathlib import Path
 import numpy as np
-from sightline.export.bundle import Bundle
+{imports}from sightline.export.bundle import Bundle
 
 bundle = Bundle.load(Path("{name}"))  # the folder that holds this card
-for path in map(Path, sys.argv[1:]):
-    scores = bundle.predict(bundle.contract.read(path)[None])[0]
+{program}for path in map(Path, sys.argv[1:]):
+    scores = {scores}
 {answer}
 ```"""
+_ASKED = {
+    "pt2": ("import torch\n", 'program = torch.export.load(bundle.folder / "model.pt2").module()\n'),
+    "torchscript": ("import torch\n", 'program = torch.jit.load(str(bundle.folder / "model.torchscript"))\n'),
+}
+"""Of forms that run in PyTorch alone: what to import, and how to open them."""
 
 _RESIZE = {
     "crop": "shorter side to {shorter} pixels, then the center",
@@ -69,7 +74,10 @@ def _names(document: Mapping[str, Any]) -> str:
 def _program(document: Mapping[str, Any]) -> str:
     threshold = document["contract"].get("outputs", {}).get("threshold")
     answer = _ANSWERS[_kind(document)].format(threshold=threshold)
-    return _PROGRAM.format(name=document["name"], answer=answer)
+    imports, program = _ASKED.get(document["form"], ("", ""))
+    pixels = "bundle.contract.read(path)[None]"
+    scores = f"program(torch.from_numpy({pixels}))[0][0].numpy()" if program else f"bundle.predict({pixels})[0]"
+    return _PROGRAM.format(name=document["name"], answer=answer, imports=imports, program=program, scores=scores)
 
 
 def _preparation(contract: Mapping[str, Any]) -> str:
@@ -113,17 +121,26 @@ def _parity(parity: Mapping[str, Any]) -> str:
     if parity.get("kind") == "numbers":
         return (
             f"Yes. On {parity['n']} real images the largest difference of a number is {parity['max_logit_error']:.1e} "
-            f"standard deviations, {parity['relative_error']:.1e} of the largest (budget {parity['tolerance']:.1e})."
+            f"standard deviations, {parity['relative_error']:.1e} of the largest ({_tolerated(parity)}); the mean "
+            f"absolute error grew by {parity['loss']:.4f} of them (budget {parity['most_loss']:g})."
         )
     text = (
         f"Yes. On {parity['n']} real images the largest difference of a logit is "
-        f"{parity['relative_error']:.1e} of the largest logit (budget {parity['tolerance']:.1e}), and "
+        f"{parity['relative_error']:.1e} of the largest logit ({_tolerated(parity)}), and "
         f"{parity['agreement']:.2%} of the labels are the same (budget {parity['least_agreement']:.2%})."
     )
     if parity["accuracy_model"] is None:
         return text
     what = "Images with every label right" if parity.get("kind") == "labels" else "Accuracy"
-    return f"{text} {what} there: model {parity['accuracy_model']:.4f}, export {parity['accuracy_export']:.4f}."
+    both = " and ".join(
+        f"{parity[f'accuracy_{side}']:.4f} ({parity[f'bounds_{side}'][0]:.4f} to {parity[f'bounds_{side}'][1]:.4f})"
+        for side in ("model", "export")
+    )
+    return f"{text} {what} of model and export there, with 95 % intervals: {both}; budget {parity['most_loss']:g}."
+
+
+def _tolerated(parity: Mapping[str, Any]) -> str:
+    return "no budget" if parity["tolerance"] is None else f"budget {parity['tolerance']:.1e}"
 
 
 def _limits(document: Mapping[str, Any]) -> str:

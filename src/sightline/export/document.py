@@ -2,22 +2,32 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from sightline.data.contract import Contract
 from sightline.errors import BundleError, DataError
-from sightline.export.session import INPUT, OUTPUTS
+from sightline.export.session import INPUT, OUTPUTS, TAPPED
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DOCUMENT = "bundle.json"
 MODEL = "model.onnx"
 CARD = "card.md"
+GOLDEN = "golden.npz"
+PARTS = {
+    "onnx": (MODEL,),
+    "openvino": ("model.xml", "model.bin"),
+    "pt2": ("model.pt2",),
+    "torchscript": ("model.torchscript",),
+}
+"""Files of the model, by what runs it: the part of a form's name before the dash."""
 KEYS = (
     "format_version",
     "name",
     "created",
     "task",
+    "form",
     "labels",
     "contract",
     "files",
@@ -69,24 +79,48 @@ def read_document(folder: Path) -> dict[str, Any]:
     return document
 
 
-def signature(contract: Contract) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What the graph takes and what it gives, as ``bundle.json`` states it."""
+def engine_of(form: str) -> str:
+    """What runs a form: ``onnx`` of ``onnx-int8``."""
+    return form.partition("-")[0]
+
+
+def signature(
+    contract: Contract, tapped: Mapping[str, Sequence[int]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the graph takes and what it gives, as ``bundle.json`` states it; ``tapped``: shapes of what comes after
+    the answers, without the batch."""
     shape = ["batch", contract.height, contract.width, contract.channels]
     inputs = [{"name": INPUT, "dtype": "uint8", "shape": shape}]
     columns = ["batch", len(contract.classes)]
-    return inputs, [{"name": name, "dtype": "float32", "shape": columns} for name in OUTPUTS[contract.kind]]
+    outputs = [{"name": name, "dtype": "float32", "shape": columns} for name in OUTPUTS[contract.kind]]
+    more = [{"name": name, "dtype": "float32", "shape": ["batch", *shape]} for name, shape in tapped.items()]
+    return inputs, outputs + more
+
+
+def tapped_of(outputs: Any) -> dict[str, list[int]]:
+    """Shapes of what comes after the answers, as ``outputs`` of the document states them; damaged ones are left out."""
+    found: dict[str, list[int]] = {}
+    for one in outputs if isinstance(outputs, list) else []:
+        name, shape = (one.get("name"), one.get("shape")) if isinstance(one, dict) else (None, None)
+        if name not in TAPPED or not isinstance(shape, list) or len(shape) != TAPPED[name]:
+            continue
+        if all(type(side) is int and side > 0 for side in shape[1:]):
+            found[str(name)] = shape[1:]
+    return found
 
 
 def _check_types(document: dict[str, Any], path: Path) -> None:
     provenance = document["provenance"]
     objects = ("contract", "files", "metrics", "parity", "provenance")
     faults = [f"{key} is not an object" for key in objects if not isinstance(document[key], dict)]
-    words = ("name", "created", "task", "weights_license")
+    words = ("name", "created", "task", "form", "weights_license")
     faults += [f"{key} is not a text" for key in words if not isinstance(document[key], str)]
     if isinstance(provenance, dict) and not isinstance(provenance.get("weights_sha256"), str):
         faults.append("provenance has no weights_sha256")
     if isinstance(document["parity"], dict) and document["parity"].get("passed") is not True:
         faults.append("parity was not passed")
+    if not faults and engine_of(document["form"]) not in PARTS:
+        faults.append(f"form {document['form']!r} is none of {', '.join(PARTS)}")
     if faults:
         raise BundleError(f"{DOCUMENT} is damaged", where=str(path), got="; ".join(faults), hint=RESTORE)
 
@@ -119,19 +153,19 @@ def contract_of(document: dict[str, Any], path: Path) -> Contract:
             allowed=[list(contract.classes)],
             hint=RESTORE,
         )
-    stated = [document["inputs"], document["outputs"]]
-    if stated != list(signature(contract)):
+    stated, wanted = [document["inputs"], document["outputs"]], signature(contract, tapped_of(document["outputs"]))
+    if stated != list(wanted):
         raise BundleError(
             "the bundle's inputs or outputs do not fit its contract",
             where=str(path),
             got=stated,
-            allowed=[list(signature(contract))],
+            allowed=[list(wanted)],
             hint=RESTORE,
         )
     return contract
 
 
-def verified(files: dict[str, Any], folder: Path) -> dict[str, bytes]:
+def verified(files: dict[str, Any], folder: Path, form: str) -> dict[str, bytes]:
     """The contents of the listed files; what is checked here is what is used, nothing is opened twice.
 
     Raises:
@@ -146,7 +180,7 @@ def verified(files: dict[str, Any], folder: Path) -> dict[str, bytes]:
                 got=repr(name),
                 allowed=["a file name without folders"],
             )
-    missing = sorted({MODEL, CARD} - set(files))
+    missing = sorted({*PARTS[engine_of(form)], CARD} - set(files))
     if missing:
         raise BundleError(f"{DOCUMENT} does not list {', '.join(missing)}", where=str(folder), hint=RESTORE)
     return {name: _verified_file(folder / name, stated) for name, stated in files.items()}

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from sightline.data.outputs import Kind, Outputs
 from sightline.errors import ExportError, GateError
+from sightline.export.budget import Budget, budget_of
 from sightline.export.config import ExportConfig
+from sightline.shares import score_bounds
 
 Logits = NDArray[np.float32]
 Reference = Callable[[NDArray[np.uint8]], Logits]
@@ -25,6 +27,9 @@ Sample = tuple[str, NDArray[np.uint8], Truth]
 _BATCHES = (1, 2, 5, 17)  # an artefact that is right for one batch size only must not pass
 _WORST = 5
 _ROUNDING = 1e-6  # of a float32 softmax, on top of what the difference of the logits explains
+_TIE = 1e-6  # rounding of a mean
+_USUAL = 0.999
+_SURE = 1.959964  # standard errors of a 95 % interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,8 @@ class Parity:
     """Largest absolute logit or number of the model."""
     relative_error: float
     """``max_logit_error`` as a share of ``logit_scale``."""
+    usual_error: float
+    """The same share of what 99.9 % of the differences of logits or numbers stay below."""
     probability_error: float
     """Largest difference between the artefact's probabilities and the softmax (or sigmoid) of the model's logits; 0
     for numbers."""
@@ -53,10 +60,19 @@ class Parity:
     """Share of images that the model labels rightly, every label of them; none: no truth is known, or numbers."""
     accuracy_export: float | None
     """The same of the artefact."""
-    tolerance: float
-    """Largest ``relative_error`` that passes."""
+    bounds_model: tuple[float, float] | None
+    """95 % interval of ``accuracy_model`` (Wilson)."""
+    bounds_export: tuple[float, float] | None
+    """That of ``accuracy_export``."""
+    loss: float | None
+    """How much accuracy the artefact lost; of numbers how much their mean absolute error grew, in standard deviations;
+    none: no truth is known."""
+    tolerance: float | None
+    """Largest ``relative_error`` that passes; none: any."""
     least_agreement: float
     """Smallest ``agreement`` that passes."""
+    most_loss: float
+    """Largest ``loss`` that passes."""
     worst: tuple[tuple[str, float], ...]
     """The images with the largest difference of a logit or number, and that difference."""
     temperature: float = 1.0
@@ -65,6 +81,8 @@ class Parity:
     @property
     def probability_budget(self) -> float:
         """Largest ``probability_error`` that passes: softmax at most halves the largest difference of its inputs."""
+        if self.tolerance is None:
+            return np.inf
         return self.tolerance * self.logit_scale / self.temperature / 2 + _ROUNDING
 
     @property
@@ -74,7 +92,7 @@ class Parity:
         thing, unit = ("number", " standard deviations") if self.kind == "numbers" else ("logit", "")
         if not np.isfinite([self.max_logit_error, self.probability_error]).all():
             found.append("an output is not finite")
-        if not self.relative_error <= self.tolerance:
+        if self.tolerance is not None and not self.relative_error <= self.tolerance:
             found.append(
                 f"largest {thing} difference {self.max_logit_error:.3g}{unit} is {self.relative_error:.3g} of the "
                 f"largest {thing} {self.logit_scale:.3g}, {self.relative_error / self.tolerance:.3g} times the budget "
@@ -91,6 +109,9 @@ class Parity:
                 f"{differ} of {self.n} images get another label: agreement {self.agreement:.4f} is "
                 f"{self.least_agreement - self.agreement:.4f} below the {self.least_agreement:g} of export.agreement"
             )
+        if self.loss is not None and self.loss > self.most_loss + _TIE:
+            what = "the mean absolute error grew by" if self.kind == "numbers" else "accuracy fell by"
+            found.append(f"{what} {self.loss:.4f}{unit}, more than the {self.most_loss:g} of export.loss")
         return found
 
     @property
@@ -101,7 +122,11 @@ class Parity:
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary with every field and ``passed``."""
         worst = [{"path": path, "error": error} for path, error in self.worst]
-        return dataclasses.asdict(self) | {"worst": worst, "passed": self.passed}
+        bounds = {
+            name: None if found is None else list(found)
+            for name, found in (("bounds_model", self.bounds_model), ("bounds_export", self.bounds_export))
+        }
+        return dataclasses.asdict(self) | bounds | {"worst": worst, "passed": self.passed}
 
     def require(self, artefact: str) -> None:
         """Let the artefact pass, or not.
@@ -132,12 +157,14 @@ def check_parity(
     config: ExportConfig,
     outputs: Outputs | None = None,
     temperature: float = 1.0,
+    precision: str = "fp32",
 ) -> Parity:
     """Run both sides on the first ``config.images`` samples, in batches of 1, 2, 5 and 17 in turn.
 
     Give the samples in an order in which the first ones stand for all; one that is sorted by class does not.
     ``outputs`` says what the outputs mean where they are labels or numbers. ``temperature`` is what the
-    logits are divided by before they become probabilities.
+    logits are divided by before they become probabilities. ``precision`` is that of the artefact, by which budgets go
+    that are not set.
 
     Raises:
         ExportError: there is no image to compare, or an output has the wrong shape.
@@ -164,14 +191,16 @@ def check_parity(
     wanted, got = wanted.astype(np.float64), got.astype(np.float64)
     if outputs is not None and outputs.kind == "numbers":
         wanted, got = ((values - np.asarray(outputs.mean)) / np.asarray(outputs.std) for values in (wanted, got))
-    return _measured(paths, wanted, got, probabilities, _Answers(outputs, truths, config, temperature))
+    return _measured(
+        paths, wanted, got, probabilities, _Answers(outputs, truths, budget_of(config, precision), temperature)
+    )
 
 
 class _Answers:
     """What both sides' outputs mean, and what is true."""
 
-    def __init__(self, outputs: Outputs | None, truths: NDArray[Any], config: ExportConfig, temperature: float):
-        self.outputs, self.truths, self.config, self.temperature = outputs, truths, config, temperature
+    def __init__(self, outputs: Outputs | None, truths: NDArray[Any], budget: Budget, temperature: float):
+        self.outputs, self.truths, self.budget, self.temperature = outputs, truths, budget, temperature
         self.kind: Kind = "class" if outputs is None else outputs.kind
 
     def likely(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,41 +216,63 @@ class _Answers:
             return wanted >= self.outputs.least_logit, probabilities >= np.float32(self.outputs.threshold)
         return wanted.argmax(1), probabilities.argmax(1)
 
-    def right(self, answers: NDArray[Any]) -> float | None:
-        """Share of images with the true answer; ``None``: none is known."""
+    def right(self, answers: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether each image whose truth is known has the true answer."""
         if self.kind == "labels":
-            return float((answers == (self.truths > 0.5)).all(axis=1).mean())
+            return (answers == (self.truths > 0.5)).all(axis=1)
         known = self.truths >= 0
-        return float((answers == self.truths)[known].mean()) if known.any() else None
+        return (answers == self.truths)[known]
+
+    def off(self, values: NDArray[np.float64]) -> float:
+        """Mean absolute error of numbers, in standard deviations."""
+        own = self.outputs
+        assert own is not None
+        return float(np.abs(values - (self.truths - np.asarray(own.mean)) / np.asarray(own.std)).mean())
 
 
 def _measured(
     paths: list[str], wanted: NDArray[np.float64], got: NDArray[np.float64], probabilities: Logits, answers: _Answers
 ) -> Parity:
-    config, numbers = answers.config, answers.kind == "numbers"
+    budget, numbers = answers.budget, answers.kind == "numbers"
     with np.errstate(invalid="ignore"):
         unlike = np.zeros(1) if numbers else _finite_or_inf(np.abs(answers.likely(wanted) - probabilities))
-        errors = _finite_or_inf(np.abs(wanted - got)).max(1)
+        every = _finite_or_inf(np.abs(wanted - got))
+    errors = every.max(1)
     error, scale = float(errors.max()), float(np.abs(wanted).max())
-    near = errors <= config.tolerance * scale
+    near = errors <= budget.tolerance * scale
     both = (near, np.ones_like(near)) if numbers else answers.told(wanted, probabilities)
     same = both[0] == both[1]
     worst = np.argsort(-errors, kind="stable")[:_WORST]
+    right = [] if numbers else [found for found in map(answers.right, both) if len(found)]
+    shares = [float(found.mean()) for found in right] or [None, None]
+    bounds = [score_bounds(float(found.mean()), len(found), _SURE) for found in right] or [None, None]
+    loss = answers.off(got) - answers.off(wanted) if numbers else None
+    if right:
+        loss = float(right[0].mean() - right[1].mean())
     return Parity(
         kind=answers.kind,
         n=len(paths),
         max_logit_error=error,
         logit_scale=scale,
-        relative_error=error / scale if scale > 0 else (0.0 if error == 0 else float("inf")),
+        relative_error=_share(error, scale),
+        usual_error=_share(float(np.quantile(every, _USUAL, method="inverted_cdf")), scale),
         probability_error=float(unlike.max()),
         agreement=float((same.all(axis=1) if same.ndim == 2 else same).mean()),
-        accuracy_model=None if numbers else answers.right(both[0]),
-        accuracy_export=None if numbers else answers.right(both[1]),
-        tolerance=config.tolerance,
-        least_agreement=config.agreement,
+        accuracy_model=shares[0],
+        accuracy_export=shares[1],
+        bounds_model=bounds[0],
+        bounds_export=bounds[1],
+        loss=loss,
+        tolerance=budget.tolerance if np.isfinite(budget.tolerance) else None,
+        least_agreement=budget.agreement,
+        most_loss=budget.loss,
         worst=tuple((paths[row], float(errors[row])) for row in worst),
         temperature=answers.temperature,
     )
+
+
+def _share(error: float, scale: float) -> float:
+    return error / scale if scale > 0 else (0.0 if error == 0 else float("inf"))
 
 
 def _finite_or_inf(values: NDArray[np.float64]) -> NDArray[np.float64]:

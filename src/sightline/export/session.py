@@ -1,5 +1,6 @@
 """ONNX Runtime as a plain function: pictures in, answers out. Needs no torch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ OUTPUTS: dict[Kind, tuple[str, ...]] = {
     "labels": ("probabilities", "logits"),
     "numbers": ("values",),
 }
-"""Names of what the file gives; ``values`` are numbers in their units."""
+"""Names of the answers that a file gives; ``values`` are numbers in their units."""
+TAPPED: dict[str, int] = {"embedding": 2, "features": 4}
+"""What a file may give after them, and its dimensions: ``[n, width]`` and ``[n, channels, rows, columns]``."""
 
 
 class Session:
@@ -47,14 +50,20 @@ class Session:
         inputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_inputs()]
         outputs = [(item.name, item.type, len(item.shape)) for item in self._session.get_outputs()]
         wanted = [[(name, "tensor(float)", 2) for name in names] for names in dict.fromkeys(OUTPUTS.values())]
-        if inputs != [(INPUT, "tensor(uint8)", 4)] or outputs not in wanted:
+        tapped = [item for item in outputs if TAPPED.get(item[0]) == item[2] and item[1] == "tensor(float)"]
+        answers = outputs[: len(outputs) - len(tapped)]
+        if inputs != [(INPUT, "tensor(uint8)", 4)] or answers not in wanted or answers + tapped != outputs:
             raise BundleError(
                 "the model takes or gives something else than a Sightline export",
                 where=name,
                 got=f"{inputs} to {outputs}",
                 allowed=[f"{[(INPUT, 'tensor(uint8)', 4)]} to {one}" for one in wanted],
             )
-        self._outputs = [name for name, _, _ in outputs]
+        self._outputs = [name for name, _, _ in answers]
+        self.tapped = tuple(name for name, _, _ in tapped)
+        """What is given beside the answers, of ``embedding`` and ``features``."""
+        self._run_options = onnxruntime.RunOptions()
+        self._run_options.only_execute_path_to_fetches = True  # what nobody asked for is not computed
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -66,5 +75,9 @@ class Session:
 
         Numbers have neither: both are their values in their units.
         """
-        found = self._session.run(self._outputs, {INPUT: images})
+        found = self.run(images, self._outputs)
         return found[0], found[-1]
+
+    def run(self, images: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        """The named outputs for uint8 ``[n, height, width, channels]``, and nothing else is computed."""
+        return self._session.run(list(outputs), {INPUT: images}, self._run_options)

@@ -1,27 +1,53 @@
 """Writing a bundle: the whole folder appears at once, or nothing does."""
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sightline.data.contract import Contract
 from sightline.data.outputs import TASK_OF
 from sightline.errors import BundleError, shortened
-from sightline.export.bundle import Bundle
+from sightline.export.bundle import Bundle, Golden
 from sightline.export.card import render_card
-from sightline.export.document import CARD, DOCUMENT, FORMAT_VERSION, MODEL, read_document, signature
+from sightline.export.document import (
+    CARD,
+    DOCUMENT,
+    FORMAT_VERSION,
+    GOLDEN,
+    PARTS,
+    engine_of,
+    read_document,
+    signature,
+)
 from sightline.export.parity import Parity
 from sightline.files import cannot_write, sha256_of, whole_file, write_json
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """An exported model before it is a bundle."""
+
+    folder: Path
+    """Where its files are."""
+    form: str
+    """What it is written in, such as ``onnx-int8``."""
+    tapped: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict[str, Sequence[int]])
+    """Shapes of what it gives after its answers, without the batch."""
+    golden: Golden | None = None
+    """Pictures with their answers, by which it can be tested wherever it is loaded."""
 
 
 def write_bundle(
     folder: Path,
     *,
-    onnx: Path,
+    artefact: Artefact,
     contract: Contract,
     metrics: dict[str, Any],
     parity: Parity,
@@ -34,7 +60,7 @@ def write_bundle(
 
     Args:
         folder: where the bundle shall stand. Its name becomes the bundle's name.
-        onnx: the exported model, which is copied.
+        artefact: the exported model, whose files are copied.
         contract: how pictures are prepared, and the names of the outputs.
         metrics: figures on the test part with their intervals.
         parity: the gate's measurement.
@@ -47,18 +73,17 @@ def write_bundle(
         RunError: the disk is full or the folder cannot be written.
     """
     folder = folder.resolve()
-    parity.require(str(onnx))
+    parity.require(artefact.form)
     refuse_other(folder)
     with _new_folder(folder) as fresh:
-        shutil.copyfile(onnx, fresh / MODEL)
-        with (fresh / MODEL).open("rb+") as file:
-            os.fsync(file.fileno())
-        inputs, outputs = signature(contract)
+        names = _place(artefact, fresh)
+        inputs, outputs = signature(contract, artefact.tapped)
         document: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "name": folder.name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "task": TASK_OF[contract.kind],
+            "form": artefact.form,
             "labels": list(contract.classes),
             "contract": contract.as_dict() | {"hash": contract.hash},
             "files": {},
@@ -71,10 +96,26 @@ def write_bundle(
         }
         with whole_file(fresh / CARD, "w") as file:
             file.write(render_card(document))
-        document["files"] = {name: _stated(fresh / name) for name in (MODEL, CARD)}
+        document["files"] = {name: _stated(fresh / name) for name in (*names, CARD)}
         _write_document(fresh / DOCUMENT, document)
-        Bundle.load(fresh).session  # noqa: B018 - starting it verifies the graph against the document
+        bundle = Bundle.load(fresh)
+        if bundle.runs_here:
+            bundle.test()
     return Bundle.load(folder)
+
+
+def _place(artefact: Artefact, folder: Path) -> list[str]:
+    """Copy the files of an exported model, and give their names."""
+    names = [*PARTS[engine_of(artefact.form)]]
+    for name in names:
+        shutil.copyfile(artefact.folder / name, folder / name)
+        with (folder / name).open("rb+") as file:
+            os.fsync(file.fileno())
+    if artefact.golden is not None:
+        with whole_file(folder / GOLDEN) as file:
+            np.savez(file, images=artefact.golden.images, answers=artefact.golden.answers)
+        names.append(GOLDEN)
+    return names
 
 
 def refuse_other(folder: Path) -> None:

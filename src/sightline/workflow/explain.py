@@ -13,9 +13,10 @@ from PIL import Image
 
 from sightline.data.image import is_image_name
 from sightline.errors import ConfigError, DataError, ImageError, did_you_mean
-from sightline.evaluation.heat_maps import heat_maps, place_of
+from sightline.evaluation.heat_maps import heat_maps
 from sightline.evaluation.heat_picture import beside, overlaid
 from sightline.files import whole_file
+from sightline.model.places import place_of
 from sightline.run import Run
 from sightline.workflow.answer import Prediction, answer_of
 from sightline.workflow.items import items_of, seen

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.config_file import load
 from sightline.data.derive import image_of
@@ -14,10 +15,12 @@ from sightline.data.samples import Samples
 from sightline.errors import ConfigError, shortened
 from sightline.export.bundle import Bundle
 from sightline.export.config import ExportConfig
-from sightline.export.gated import export_bundle
+from sightline.export.gated import How, export_bundle, form_of
 from sightline.export.parity import Sample
+from sightline.export.served import taps_of
 from sightline.files import sha256_of
 from sightline.run import Run
+from sightline.workflow.balance import training_part
 from sightline.workflow.calibrate import settled_temperature
 from sightline.workflow.evaluate import evaluate_run, headline_part, run_samples
 from sightline.workflow.figures import AT_LENGTH
@@ -29,16 +32,18 @@ from sightline.workflow.wishes import Settings, words_of
 def export_run(
     run: str | Path,
     *,
+    form: str = "onnx",
     out: str | Path | None = None,
     checkpoint: str = "best",
     settings: Settings | None = None,
     say: Say | None = None,
 ) -> Bundle:
-    """Export a trained run to ONNX and compare the file with the model on real validation images.
+    """Export a trained run and compare what was written with the model on real validation images.
 
     Args:
         run: the run folder.
-        out: folder of the bundle; where missing, ``RUN/bundle``.
+        form: ``onnx``, or another key of ``sightline.export.forms.FORMS``.
+        out: folder of the bundle; where missing, ``RUN/bundle``, and ``RUN/bundle-FORM`` of other forms.
         checkpoint: ``best``, ``last`` or a checkpoint file.
         settings: values of ``export.…`` by dotted path, or ``key=value`` words, in place of the run's own.
         say: where notes go.
@@ -46,9 +51,11 @@ def export_run(
     Raises:
         ConfigError: a setting is not one of the export's.
         GateError: the exported model differs from the trained one beyond the budget; no bundle was written.
-        ExportError: the model cannot be exported.
+        ExportError: the model cannot be exported, or there is no such form.
+        MissingExtra: a library of this form is not installed.
     """
     say = say or Say(quiet=True)
+    form_of(form)
     here = Run.open(run)
     model = open_trained(here, checkpoint)
     samples = run_samples(here)
@@ -58,7 +65,7 @@ def export_run(
         model.module,
         model.answering,
         validation=_validation(model, samples),
-        out=Path(out or here.folder / "bundle"),
+        out=Path(out or usual_place(here.folder, form)),
         metrics={key: value for key, value in figures.items() if key not in AT_LENGTH},
         provenance={
             "run": here.folder.name,
@@ -69,8 +76,37 @@ def export_run(
             "weights_sha256": model.weights_sha256,
         },
         weights_license=str(info.get("weights_report", {}).get("license") or "none: trained from random weights"),
-        config=_budgets(model, words_of(settings)),
+        how=How(
+            form=form,
+            config=_budgets(model, words_of(settings)),
+            taps=taps_of(model.module, model.head, model.contract),
+            calibration=lambda: _training(model, samples),
+        ),
     )
+
+
+def several(words: str) -> list[str]:
+    """The forms of a list with commas, each once.
+
+    Raises:
+        ExportError: one of them is unknown, or there is none.
+    """
+    found = list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+    for form in found or [""]:
+        form_of(form)
+    return found
+
+
+def usual_place(run: Path, form: str) -> Path:
+    """Where a bundle is written to if nobody says otherwise."""
+    return run / ("bundle" if form == "onnx" else f"bundle-{form}")
+
+
+def _training(model: TrainedModel, samples: Samples) -> Iterator[NDArray[np.uint8]]:
+    """Training images in a seeded order, as the model sees them."""
+    indices = training_part(samples, model.config)
+    for index in indices[epoch_order(model.config.seed, 0, len(indices))]:
+        yield np.ascontiguousarray(model.contract.pixels(image_of(samples, int(index))))
 
 
 def _budgets(model: TrainedModel, settings: Sequence[str]) -> ExportConfig:

@@ -75,6 +75,7 @@ def combined(run: Run, models: Sequence[TrainedModel], contract: Contract, accou
         module=module.to(first.device).eval(),
         checkpoint=f"{len(models)} networks" if len(models) > 1 else "several views",
         weights_sha256=digest,
+        head=frozenset(),
         temperature=float(known.get("temperature", 1.0)),  # its own: that of a member says nothing about the average
     )
 

@@ -40,6 +40,8 @@ class TrainedModel:
     """File and step of the checkpoint."""
     weights_sha256: str
     """Fingerprint of the network's weights."""
+    head: frozenset[str] = frozenset()
+    """Names of the parameters of its last layer; empty: it has no single one."""
     temperature: float = 1.0
     """What its logits are divided by before they become probabilities, where it was fitted for these weights."""
 
@@ -81,7 +83,7 @@ def open_trained(run: Run | str | Path, checkpoint: str = "best") -> TrainedMode
     module, device = _placed(built.module, config, layout)
     known = run.read_temperatures().get(digest, {}) if config.evaluation.temperature == "auto" else {}
     task, warmth = judging_task(config, contract), float(known.get("temperature", 1.0))
-    return TrainedModel(run, config, contract, task, module, device, layout, name, digest, warmth)
+    return TrainedModel(run, config, contract, task, module, device, layout, name, digest, built.head, warmth)
 
 
 def best_weights(run: Run) -> str | None:

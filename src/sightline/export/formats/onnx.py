@@ -1,7 +1,10 @@
-"""A model becomes one ONNX file: uint8 pictures in, probabilities and logits, or numbers in their units, out."""
+"""A model becomes one ONNX file: uint8 pictures in; probabilities and logits, or numbers in their units, out.
+
+Two more outputs serve what comes after an answer: the embedding, which finds pictures that are alike, and the last map
+with places, from which heat maps are made.
+"""
 
 import contextlib
-import copy
 import io
 import json
 import logging
@@ -17,7 +20,7 @@ from torch import Tensor, nn
 
 from sightline.data.contract import Contract
 from sightline.errors import ExportError
-from sightline.export.session import OUTPUTS
+from sightline.export.served import NO_TAPS, Served, Taps, served_copy
 from sightline.files import whole_file
 
 OPSET = 18
@@ -25,69 +28,31 @@ OPSET = 18
 _MOST_BYTES = 2**31 - 1  # a protobuf message, and so a single ONNX file, cannot be larger
 
 
-class Served(nn.Module):
-    """What the file computes: normalisation, the model, softmax over the temperature; of labels the sigmoid, of numbers
-    their units.
-
-    ``images`` is uint8 ``[batch, height, width, channels]``; the outputs are float32 ``[batch, classes]``.
-    """
-
-    mean: Tensor
-    std: Tensor
-    middle: Tensor
-    spread: Tensor
-
-    def __init__(self, model: nn.Module, contract: Contract):
-        super().__init__()
-        self.model, self.kind, self.temperature = model, contract.kind, float(contract.temperature)
-        own = contract.outputs
-        numbers = (own.mean, own.std) if own is not None and own.kind == "numbers" else ((), ())
-        for name, values in zip(("middle", "spread"), numbers, strict=True):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
-        for name, values in (("mean", contract.mean), ("std", contract.std)):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1))
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Probabilities and logits; of numbers the values alone."""
-        scaled = images.permute(0, 3, 1, 2).to(torch.float32) / 255
-        logits = self.model((scaled - self.mean) / self.std)
-        if self.kind == "numbers":
-            return (logits * self.spread + self.middle,)
-        if self.kind == "labels":
-            return torch.sigmoid(logits), logits
-        sure = logits if self.temperature == 1.0 else logits / self.temperature
-        return torch.softmax(sure, 1), logits
-
-
-def served_copy(model: nn.Module, contract: Contract) -> Served:
-    """A copy of the model as it is served: float32, on the CPU, evaluation mode. The caller's model stays as it is."""
-    own = copy.deepcopy(model).to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
-    return Served(own, contract).requires_grad_(False).eval()
-
-
-def export_onnx(model: nn.Module, contract: Contract, path: Path, *, weights_sha256: str) -> None:
+def export_onnx(model: nn.Module, contract: Contract, path: Path, *, weights_sha256: str, taps: Taps = NO_TAPS) -> None:
     """Write the model as a single ONNX file without external data.
 
     The file takes ``images``, uint8 ``[batch, height, width, channels]`` as ``Contract.pixels`` makes them, with any
-    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``; for numbers ``values``. Its
-    metadata holds the labels, the contract with its hash, the checksum of the weights and Sightline's version.
+    batch size. It gives ``probabilities`` and ``logits``, float32 ``[batch, classes]``; for numbers ``values``; then
+    what ``taps`` asks for. Its metadata holds the labels, the contract with its hash, the checksum of the weights and
+    Sightline's version.
 
     Args:
         model: float32 normalised ``[n, channels, height, width]`` to logits ``[n, classes]``; it is not altered.
         contract: how pictures are prepared, and the names of the outputs.
         path: the file to write, whole or not at all.
         weights_sha256: checksum of the weights as the training printed it.
+        taps: the embedding and the last map, which are outputs as well.
 
     Raises:
         ExportError: the model cannot be expressed, or its output does not fit the contract.
     """
-    served = served_copy(model, contract)
+    served = served_copy(model, contract, taps)
     # Two images: a batch of one would be taken for a constant.
     example = torch.zeros(2, contract.height, contract.width, contract.channels, dtype=torch.uint8)
     _check_output(served, example, contract)
     with _quiet() as chatter:
         try:
-            proto = _graph(served, example, OUTPUTS[contract.kind])
+            proto = _graph(served, example)
             onnx.checker.check_model(proto, full_check=True)
         except Exception as error:  # the exporter raises whatever its many passes raise
             said = chatter.getvalue().strip()[-2000:]
@@ -110,7 +75,7 @@ def _check_output(served: Served, example: Tensor, contract: Contract) -> None:
     wanted = (len(example), len(contract.classes))
     with torch.inference_mode():
         try:
-            shape = tuple(served(example)[-1].shape)
+            shape = tuple(served(example)[0].shape)
         except (RuntimeError, TypeError, AttributeError, IndexError) as error:
             pictures = f"{contract.channels} x {contract.height} x {contract.width}"
             raise ExportError(
@@ -127,12 +92,12 @@ def _check_output(served: Served, example: Tensor, contract: Contract) -> None:
         )
 
 
-def _graph(served: Served, example: Tensor, outputs: tuple[str, ...]) -> onnx.ModelProto:
+def _graph(served: Served, example: Tensor) -> onnx.ModelProto:
     program = torch.onnx.export(
         served,
         (example,),
         input_names=["images"],
-        output_names=list(outputs),
+        output_names=list(served.names),
         opset_version=OPSET,
         dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
         dynamo=True,
