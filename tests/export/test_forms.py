@@ -258,7 +258,7 @@ def test_exporters_that_do_not_are_told_which_clause(order: Order, gray: Digits)
 
     def changing(folder: Path, threads: int, answers: int) -> Runner:
         run = own.open(folder, threads, answers)
-        return lambda images: tuple(one + np.float32(1e-7 * (next(moody) % 2)) for one in run(images))
+        return lambda images: tuple(one + np.float32(1e-6 * (next(moody) // 2 % 2)) for one in run(images))
 
     for changes, clause in (
         ({"write": more}, "writes the files it declares"),
